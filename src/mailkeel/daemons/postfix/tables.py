@@ -1,0 +1,111 @@
+"""Lookup tables of Postfix, as texts (regexp_table(5), texthash in DATABASE_README)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from mailkeel.spec.model import Spec
+
+FOLDER = "/etc/postfix/mailkeel"
+ALIASES = f"{FOLDER}/aliases"
+SENDER_LOGINS = f"{FOLDER}/sender_logins"
+ENVELOPE_SENDERS = f"{FOLDER}/envelope_senders"
+HEADER_CHECKS = f"{FOLDER}/header_checks"
+SUBMISSION_HEADER_CHECKS = f"{FOLDER}/submission_header_checks"
+PATHS = (ALIASES, SENDER_LOGINS, ENVELOPE_SENDERS, HEADER_CHECKS, SUBMISSION_HEADER_CHECKS)
+
+#: RFC 2142: mailboxes that a domain has; they go to root, and root's mail to the admin.
+ROLES = ("postmaster", "abuse", "hostmaster", "webmaster", "mailer-daemon")
+
+
+def aliases(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """Give the recipients of each alias, the roles of RFC 2142 included. One of the person's own
+    wins over a role."""
+    result: dict[str, tuple[str, ...]] = dict.fromkeys(ROLES, ("root",))
+    if spec.admin:
+        result["root"] = (spec.admin,)
+    result.update(spec.aliases)
+    return result
+
+
+def render_aliases(spec: Spec) -> str:
+    """The alias table: local part, then its recipients."""
+    rows = (f"{name:<20} {', '.join(targets)}" for name, targets in aliases(spec).items())
+    return _text("Aliases: valid in every domain of this host (aliases(5), in texthash form).", rows)
+
+
+def owners(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """Give, for each alias, the logins that may send as it: the local accounts among its recipients,
+    through other aliases too."""
+    table = aliases(spec)
+    return {name: tuple(sorted(_accounts(name, table, frozenset()))) for name in table}
+
+
+def _accounts(name: str, table: Mapping[str, tuple[str, ...]], seen: frozenset[str]) -> set[str]:
+    result: set[str] = set()
+    for target in table.get(name, ()):
+        if target in table and target not in seen:
+            result |= _accounts(target, table, seen | {name})
+        elif "@" not in target:
+            result.add(target)
+    return result
+
+
+def render_sender_logins(spec: Spec) -> str:
+    """Which login owns which envelope sender (smtpd_sender_login_maps): its own name in every domain,
+    with any extension, and the aliases that lead to it."""
+    rows = []
+    names = [re.escape(name) for name in mail_names(spec)]
+    for alias, logins in owners(spec).items():
+        if logins:
+            rows += [rf"/^{re.escape(alias)}(\+[^@]*)?@{name}$/  {','.join(logins)}" for name in names]
+    rows += [rf"/^([^@+]+)(\+[^@]*)?@{name}$/  ${{1}}" for name in names]
+    return _text("The login that owns each sender address; the first match counts.", rows)
+
+
+def mail_names(spec: Spec) -> tuple[str, ...]:
+    """The names after the @ that are local: the domains, and the host itself."""
+    domains = tuple(domain.name for domain in spec.domains)
+    return domains if spec.hostname in domains else (*domains, spec.hostname)
+
+
+def render_envelope_senders() -> str:
+    """Refuse envelope senders that programs behind us read in different ways.
+
+    OpenDMARC and libspf2 take `<any@good.example(a.evil.example>` and its like for the wrong domain
+    and grant dmarc=pass. Quoted local parts are legal (RFC 5321 4.1.2) but no real sender has them.
+    """
+    rows = (
+        "# An ordinary address: one @, no quotes, comments, routes or brackets.",
+        "/^[^][@\"'(),:;<>\\ [:cntrl:][:space:]]+@[-a-z0-9._]+$/  DUNNO",
+        "# The null sender of a bounce never gets here; anything else does.",
+        "/./  553 5.1.7 Sender address is not an ordinary one (RFC 5321 4.1.2): local-part@domain expected",
+    )
+    return _text("Envelope senders, before any other program sees them.", rows)
+
+
+def render_header_checks(spec: Spec) -> str:
+    """Take out verdicts that a message brings about itself (RFC 8601 5): only our own filters,
+    which add theirs later, may speak for this host."""
+    host = re.escape(spec.hostname)
+    rows = (
+        rf"/^Authentication-Results[[:space:]]*:.*{host}/  IGNORE",
+        '/^Authentication-Results[[:space:]]*:[^;]*["\\\\(]/  IGNORE',
+        "/^Received-SPF[[:space:]]*:/  IGNORE",
+    )
+    return _text("Forged verdicts are removed before the filters see the message.", rows)
+
+
+def render_submission_header_checks() -> str:
+    """Hide the author's address and program from the world; submission only, as changing a relayed
+    message would break its signature."""
+    rows = (
+        r"/^Received: from [^;]*(by [^[:space:]]+ \(Postfix\).*)$/  REPLACE Received: from submission $1",
+        "/^(User-Agent|X-Mailer|X-Originating-IP|X-Enigmail|Mime-Version: .*Apple)[[:space:]]*:/  IGNORE",
+    )
+    return _text("What a submitted message need not tell the world.", rows)
+
+
+def _text(title: str, rows: Iterable[str]) -> str:
+    return "\n".join((f"# {title} Written by mailkeel; change the specification instead.", *rows)) + "\n"

@@ -1,0 +1,266 @@
+"""Carrying out a plan as one transaction: all of it, or nothing.
+
+Each step is journaled with what it takes to take it back, then carried out. Whatever goes wrong, and
+wherever the machine stops, the steps begun are taken back in reverse order: at once, or by the next run.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import attrs
+
+from mailkeel.engine import backup, journal, staging, steps
+from mailkeel.engine.journal import Event, Journal, Outcome
+from mailkeel.engine.plan import VERBS, Action, Change, Plan
+from mailkeel.errors import HostError, MailkeelError, Problem, Refused, RolledBack
+from mailkeel.host.interface import Entry, Host, Kind, Progress
+from mailkeel.resources import Key, Package, Service
+
+POLICY = "/usr/sbin/policy-rc.d"
+
+#: Debian's way to keep maintainer scripts from starting services: ours start once, configured.
+_NO_STARTS = Entry(
+    Kind.FILE, b"#!/bin/sh\n# Made by mailkeel while it installs packages.\nexit 101\n", mode=0o755
+)
+
+_HEALTH_SECONDS = 20.0
+
+Replan = Callable[[], Plan]
+
+
+def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress) -> str:
+    """Carry the plan out; gives the transaction's id.
+
+    Raises Refused if the host has changed since the plan was made or something stands in its way, and
+    RolledBack if it failed and everything is as before.
+    """
+    with host.lock(), _signals_as_errors():
+        recover(host, progress)
+        if replan().fingerprint != plan.fingerprint:
+            raise Refused(
+                Problem("the plan", "the host has changed since it was made", "run it again and look anew")
+            )
+        if plan.obstacles:
+            raise Refused(*(_obstacle(obstacle) for obstacle in plan.obstacles))
+        record = journal.begin(host, title)
+        _run(record, lambda: _forward(record, plan, progress), progress)
+        return record.id
+
+
+def undo(host: Host, records: list[Journal], title: str, progress: Progress) -> str:
+    """Take committed transactions back, the newest first, as a transaction of its own."""
+    with host.lock(), _signals_as_errors():
+        record = journal.begin(host, title)
+        for old in records:
+            _share_blobs(record, old)
+        _run(record, lambda: _backward(record, records, progress), progress)
+        for old in records:
+            old.write("undone", by=record.id)
+        return record.id
+
+
+def recover(host: Host, progress: Progress) -> tuple[str, ...]:
+    """Take back every transaction that was interrupted; gives their ids. The newest goes first."""
+    open_ones = [record for record in journal.read_all(host) if record.outcome is Outcome.INTERRUPTED]
+    for record in reversed(open_ones):
+        progress(f"an interrupted transaction is taken back: {record.id}")
+        _roll_back(record, progress)
+    staging.clear(host)
+    return tuple(record.id for record in open_ones)
+
+
+def interrupted(host: Host) -> tuple[str, ...]:
+    """The ids of transactions that the next change will take back."""
+    return tuple(record.id for record in journal.read_all(host) if record.outcome is Outcome.INTERRUPTED)
+
+
+def _run(record: Journal, work: Callable[[], None], progress: Progress) -> None:
+    try:
+        record.reserve()
+        work()
+        record.write("committed")
+    except (MailkeelError, OSError, KeyboardInterrupt) as error:
+        progress("it failed: everything is taken back")
+        _roll_back(record, progress, failure=_said(error))
+        raise RolledBack(*_problems(error)) from error
+    record.release()
+
+
+def _roll_back(record: Journal, progress: Progress, failure: str = "the machine stopped") -> None:
+    """Take the begun steps back, the last first. Those already taken back are known from the journal.
+
+    Raises HostError, with the step that would not go back, and leaves the rest to the next run.
+    """
+    record.release()
+    record.write("failed", error=failure)
+    taken_back = sum(1 for event in record.events if event["event"] == "taken back")
+    begun = record.steps()
+    for step in reversed(begun[: len(begun) - taken_back]):
+        progress(f"taking back: {steps.describe(step)}")
+        try:
+            steps.take_back(record, step, progress)
+        except HostError as error:
+            where = f"taking back transaction {record.id}, at: {steps.describe(step)}"
+            problem = Problem(where, _said(error), "mend that, then run `mailkeel apply`: it goes on there")
+            raise HostError(problem) from error
+        record.write("taken back")
+    record.write("rolled_back")
+
+
+def _do(record: Journal, step: Event, progress: Progress) -> None:
+    progress(steps.describe(step))
+    record.write("begin", step=step)
+    steps.carry_out(record, step, progress)
+
+
+def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
+    host = record.host
+    backup.snapshot(host, record.id, plan)
+    _install(record, plan, progress)
+    for change in _of(plan, "account"):
+        _do(record, steps.account(change.id), progress)
+    _do(record, steps.settle(host, _active(host, plan.desired.services)), progress)
+    configuration = [change for change in plan.changes if change.kind in ("file", "key")]
+    for change in configuration:
+        if change.after is None or change.after.kind is Kind.DIRECTORY or isinstance(change.resource, Key):
+            _do(record, _path_step(record, change), progress)
+    if configuration:
+        progress("asking the daemons' own checkers about the new configuration")
+        staging.check(host, plan.desired.checks, plan.wanted)
+    for change in configuration:
+        if (
+            change.after is not None
+            and change.after.kind is not Kind.DIRECTORY
+            and not isinstance(change.resource, Key)
+        ):
+            _do(record, _path_step(record, change), progress)
+    _services(record, plan, progress)
+
+
+def _install(record: Journal, plan: Plan, progress: Progress) -> None:
+    packages = [change.resource for change in _of(plan, "package") if change.action is Action.CREATE]
+    if not packages:
+        return
+    host = record.host
+    is_guarded = host.entry(POLICY) is None
+    if is_guarded:
+        _do(record, steps.put(record, POLICY, _NO_STARTS), progress)
+    _do(record, steps.install([p for p in packages if isinstance(p, Package)], plan.apt), progress)
+    if is_guarded:
+        _do(record, steps.put(record, POLICY, None), progress)
+
+
+def _path_step(record: Journal, change: Change) -> Event:
+    if change.after is None and isinstance(change.resource, Key):
+        return steps.make_key(record, change.resource)
+    return steps.put(record, change.id, change.after)
+
+
+def _services(record: Journal, plan: Plan, progress: Progress) -> None:
+    """One call for each verb, so that daemons stop and start side by side; then see that they answer."""
+    host = record.host
+    touched: list[Service] = []
+    for action in (Action.RESTART, Action.START, Action.RELOAD, Action.ENABLE):
+        services = [change.resource for change in _of(plan, "service") if change.action is action]
+        asked = [service for service in services if isinstance(service, Service)]
+        if asked:
+            _do(record, steps.control(host, VERBS[action], asked), progress)
+            touched += [] if action is Action.ENABLE else asked
+    started = host.monotonic()
+    for service in touched:
+        _wait_until_healthy(host, service)
+    if touched:
+        record.write(
+            "healthy", seconds=round(host.monotonic() - started, 3), services=[s.name for s in touched]
+        )
+
+
+def _wait_until_healthy(host: Host, service: Service) -> None:
+    deadline = host.monotonic() + _HEALTH_SECONDS
+    while True:
+        complaints = [complaint for probe in service.probes if (complaint := host.probe(probe))]
+        if not complaints and host.service_states([service])[service.name].is_active:
+            return
+        if host.monotonic() > deadline:
+            what = "; ".join(complaints) or "its service manager says that it is not running"
+            raise HostError(Problem(service.name, f"it does not come up: {what}", "see /var/log/mail.log"))
+        host.sleep(0.05)
+
+
+def _backward(record: Journal, records: list[Journal], progress: Progress) -> None:
+    for old in records:
+        for step in reversed(old.steps()):
+            if step["do"] == "key":
+                _retire_key(record, step, progress)
+            else:
+                _do(record, steps.reverse(step), progress)
+
+
+def _retire_key(record: Journal, step: Event, progress: Progress) -> None:
+    """A key may be published already: it stays, for root only, and is used again by the next apply."""
+    path = step["key"]["path"]
+    entry = record.host.entry(path)
+    if entry is not None:
+        kept = attrs.evolve(entry, owner="root", group="root", mode=0o600)
+        _do(record, steps.put(record, path, kept), progress)
+
+
+def _share_blobs(record: Journal, old: Journal) -> None:
+    for step in old.steps():
+        packed = (
+            list(step["before"].values()) if step["do"] == "key" else [step.get("before"), step.get("after")]
+        )
+        for one in packed:
+            if isinstance(one, dict):
+                record.pack(old.unpack(one))
+
+
+def _of(plan: Plan, kind: str) -> Iterator[Change]:
+    return (change for change in plan.changes if change.kind == kind)
+
+
+def _active(host: Host, services: tuple[Service, ...]) -> list[Service]:
+    states = host.service_states(services)
+    return [service for service in services if states[service.name].is_active]
+
+
+def _obstacle(obstacle: str) -> Problem:
+    return Problem(
+        "this host",
+        obstacle,
+        "stop and disable that program, or move it to another port; nothing was changed",
+    )
+
+
+def _problems(error: BaseException) -> tuple[Problem, ...]:
+    if isinstance(error, MailkeelError):
+        return error.problems
+    if isinstance(error, KeyboardInterrupt):
+        return (Problem("mailkeel", "it was interrupted", "run it again when you are ready"),)
+    return (Problem("this host", str(error), "mend it, then run it again"),)
+
+
+def _said(error: BaseException) -> str:
+    return "; ".join(str(problem) for problem in _problems(error))
+
+
+@contextmanager
+def _signals_as_errors() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a transaction as Ctrl-C does: by taking it back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,175 @@
+"""Files on the real host: read without following a link, replaced atomically and durably."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import secrets
+import stat
+
+from mailkeel.errors import HostError, Problem
+from mailkeel.host.interface import Entry, Kind
+
+
+def read(path: str) -> Entry | None:
+    """What is at a path; None where nothing is."""
+    try:
+        state = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    owner, group, mode = _user(state.st_uid), _group(state.st_gid), stat.S_IMODE(state.st_mode)
+    if stat.S_ISLNK(state.st_mode):
+        return Entry(Kind.LINK, b"", os.readlink(path), owner, group, 0o777)
+    if stat.S_ISDIR(state.st_mode):
+        return Entry(Kind.DIRECTORY, b"", "", owner, group, mode)
+    if not stat.S_ISREG(state.st_mode):
+        raise HostError(Problem(path, "it is neither a file, a folder nor a link", "move it away"))
+    try:
+        with open(path, "rb") as file:
+            return Entry(Kind.FILE, file.read(), "", owner, group, mode)
+    except OSError as error:
+        raise _error(path, error) from error
+
+
+def put(path: str, entry: Entry) -> None:
+    """Make the path be this entry. A file appears complete or not at all (write, fsync, rename, fsync
+    of the folder). Raises HostError with the reason of the system."""
+    try:
+        if entry.kind is Kind.DIRECTORY:
+            _put_directory(path, entry)
+        else:
+            _replace(path, entry)
+        _sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise _error(path, error) from error
+    except KeyError as error:
+        raise HostError(
+            Problem(path, f"owner {entry.owner}:{entry.group} does not exist", "make the account")
+        ) from error
+
+
+def remove(path: str) -> None:
+    """Remove what is there; a folder that is not empty stays."""
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+        _sync_folder(os.path.dirname(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            return
+        raise _error(path, error) from error
+
+
+def append(path: str, line: bytes) -> None:
+    """Append to a file that only root can read, and see it on the disk. A line that a power failure
+    tore off at the end is ended first, so that what follows can be read."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            is_torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            _write_all(descriptor, (b"\n" if is_torn else b"") + line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _sync_folder(os.path.dirname(path))
+    except OSError as error:
+        raise _error(path, error) from error
+
+
+def _put_directory(path: str, entry: Entry) -> None:
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.mkdir(path, 0o700)
+    if os.path.islink(path) or not os.path.isdir(path):
+        raise NotADirectoryError(errno.ENOTDIR, "something else is in the place of this folder", path)
+    os.chown(path, _uid(entry.owner), _gid(entry.group))
+    os.chmod(path, entry.mode)
+
+
+def _replace(path: str, entry: Entry) -> None:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{name}.mailkeel-{secrets.token_hex(4)}")
+    try:
+        if entry.kind is Kind.LINK:
+            os.symlink(entry.target, temporary)
+        else:
+            _write(temporary, entry)
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _write(path: str, entry: Entry) -> None:
+    """Nobody but root can open the file before owner and mode are what they shall be."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchown(descriptor, _uid(entry.owner), _gid(entry.group))
+        os.fchmod(descriptor, entry.mode)
+        _write_all(descriptor, entry.content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _error(path: str, error: OSError) -> HostError:
+    remedies = {
+        errno.ENOSPC: "free some disk space (df -h tells where), then run it again",
+        errno.EDQUOT: "raise the quota, then run it again",
+        errno.EROFS: "mount the file system writable, then run it again",
+        errno.EACCES: "run it as root",
+        errno.EPERM: "run it as root, and see with lsattr whether the file is immutable",
+    }
+    remedy = remedies.get(error.errno or 0, "mend what the system says, then run it again")
+    return HostError(Problem(path, error.strerror or str(error), remedy))
+
+
+def _uid(name: str) -> int:
+    return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+
+
+def _gid(name: str) -> int:
+    return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+
+
+def _user(uid: int) -> str:
+    """The owner's name; its number where the account is gone."""
+    if uid == 0:
+        return "root"
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    if gid == 0:
+        return "root"
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
