@@ -18,11 +18,13 @@ Edit = Callable[[bytes | None], bytes]
 
 @attrs.frozen
 class Package:
-    """A Debian package, with the debconf answers it needs before it is installed."""
+    """A Debian package, with the debconf answers it needs before it is installed, and the files that its
+    maintainer scripts make and a purge leaves behind."""
 
     name: str
     why: str
     preseed: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -152,16 +154,6 @@ class Port:
     number: int
     service: str
     programs: tuple[str, ...]
-
-
-@attrs.frozen
-class Record:
-    """A DNS record that the world must see (`dns.records` gives it its value)."""
-
-    name: str
-    type: str
-    value: str
-    why: str
 
 
 @attrs.frozen

@@ -1,0 +1,1 @@
+"""A small private internet of throwaway Debian hosts: what `mailkeel rehearse` and the tests run on."""

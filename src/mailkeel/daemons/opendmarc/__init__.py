@@ -60,7 +60,7 @@ def _files(spec: Spec, facts: HostFacts) -> tuple[File, ...]:
 
 
 def _configuration(spec: Spec) -> str:
-    return "".join(f"# {why}\n{name:<26}{value}\n\n" for name, value, why in _settings(spec))
+    return "".join(f"# {why}\n{name:<28}{value}\n\n" for name, value, why in _settings(spec))
 
 
 def _settings(spec: Spec) -> tuple[tuple[str, str, str], ...]:

@@ -62,7 +62,7 @@ class Entry:
     def render(self) -> str:
         """The entry as it stands in master.cf, its reason in front."""
         comment = f"\n# {self.reason}\n" if self.reason else ""
-        return f"{comment}{self.service:<11}{self.type:<11}{self.line}\n"
+        return f"{comment}{self.service:<19}{self.type:<11}{self.line}\n"
 
 
 #: What Debian's Postfix ships besides the SMTP listener; chroot as Debian sets it.

@@ -1,0 +1,155 @@
+"""Criteria about what Postfix lets in: seen by speaking SMTP to it, as a stranger would."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+
+from mailkeel.daemons.policyd_spf import SERVICE
+from mailkeel.prove.context import Context
+from mailkeel.prove.evidence import Evidence, Verdict
+
+_SECONDS = 15.0
+
+
+def passwords_only_inside_tls(context: Context) -> Evidence:
+    """S1: AUTH is offered on 587 after STARTTLS and on 465, nowhere else, and a wrong password is refused."""
+    seen: dict[str, str] = {}
+    wrong: list[str] = []
+    for port in (25, 587, 465):
+        try:
+            seen[str(port)], complaint = _auth_on(port)
+        except (OSError, smtplib.SMTPException) as error:
+            seen[str(port)], complaint = f"{type(error).__name__}: {error}", "it does not answer"
+        wrong += [f"port {port}: {complaint}"] if complaint else []
+    return Evidence(
+        "S1",
+        "Passwords are taken inside TLS only, and wrong ones are refused",
+        Verdict.FAIL if wrong else Verdict.PASS,
+        "AUTH on 587 after STARTTLS and on 465; none on 25; a wrong password gets 535",
+        "; ".join(wrong) or "as expected",
+        {"ports": seen},
+        "a listener offers AUTH where it should not, or the password check does not work",
+        "see whether dovecot runs (it checks passwords) and what /var/log/mail.log says",
+        "leave the listeners in master.cf to mailkeel",
+    )
+
+
+def _auth_on(port: int) -> tuple[str, str]:
+    """What a client sees on this port, and what is wrong with it."""
+    plain = smtplib.SMTP_SSL if port == 465 else smtplib.SMTP
+    context = {"context": _unverified()} if port == 465 else {}
+    with contextlib.closing(
+        plain("127.0.0.1", port, local_hostname="localhost", timeout=_SECONDS, **context)
+    ) as smtp:
+        smtp.ehlo()
+        if port != 465:
+            if smtp.has_extn("auth"):
+                return str(smtp.esmtp_features), "AUTH is offered before TLS"
+            smtp.starttls(context=_unverified())
+            smtp.ehlo()
+        offered = str(smtp.esmtp_features.get("auth", "")).strip()
+        if port == 25:
+            return f"AUTH {offered or 'not offered'}", "AUTH is offered" if offered else ""
+        if not offered:
+            return "AUTH not offered", "AUTH is not offered"
+        try:
+            smtp.login("mailkeel-nobody", "wrong")
+        except smtplib.SMTPAuthenticationError as error:
+            answer = f"{error.smtp_code} {error.smtp_error!r}"
+            return f"AUTH {offered}; wrong password: {answer}", "" if error.smtp_code == 535 else answer
+        return "a wrong password was accepted", "a wrong password was accepted"
+
+
+def no_open_relay(context: Context) -> Evidence:
+    """S2: a stranger may not send to strangers. Asked from an address that is not this host's loopback."""
+    address = next(iter(_own_addresses()), None)
+    if address is None:
+        return _relay_evidence(Verdict.UNKNOWN, "this host has no address but loopback, which may send", {})
+    asked = ("probe@example.org", "probe%example.org@" + context.spec.hostname, '"probe@example.org"')
+    seen: dict[str, str] = {}
+    try:
+        with smtplib.SMTP(
+            address, 25, local_hostname="example.org", timeout=_SECONDS, source_address=(address, 0)
+        ) as smtp:
+            smtp.ehlo()
+            for recipient in asked:
+                smtp.rset()
+                smtp.docmd("MAIL", "FROM:<>")
+                code, words = smtp.docmd("RCPT", f"TO:<{recipient}>")
+                seen[recipient] = f"{code} {words.decode(errors='replace')}"
+    except (OSError, smtplib.SMTPException) as error:
+        return _relay_evidence(Verdict.UNKNOWN, f"{address}:25 could not be asked: {error}", {})
+    taken = [recipient for recipient, reply in seen.items() if reply.startswith("2")]
+    if taken:
+        return _relay_evidence(Verdict.FAIL, f"it takes mail for {', '.join(taken)}", seen)
+    return _relay_evidence(Verdict.PASS, f"refused: {seen[asked[0]]}", {**seen, "from": address})
+
+
+def _relay_evidence(verdict: Verdict, observed: str, raw: dict[str, str]) -> Evidence:
+    return Evidence(
+        "S2",
+        "It is no open relay",
+        verdict,
+        "mail from strangers to strangers is refused at RCPT",
+        observed,
+        {"replies": raw},
+        "smtpd_relay_restrictions or mynetworks lets strangers through"
+        if verdict is Verdict.FAIL
+        else observed,
+        "run `mailkeel plan`: it shows which setting differs; from outside: swaks --to probe@example.org --server HOST",
+        "leave the restrictions in main.cf to mailkeel",
+    )
+
+
+def _own_addresses() -> list[str]:
+    """Addresses of this host that are not loopback: the one that a route to elsewhere would use."""
+    found = []
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))  # UDP: chooses the route, sends nothing
+            found.append(probe.getsockname()[0])
+    return [address for address in found if not address.startswith(("127.", "::1"))]
+
+
+def spf_is_checked(context: Context) -> Evidence:
+    """A1, inbound: the policy service answers a request as Postfix makes it (SMTPD_POLICY_README)."""
+    path = f"/var/spool/postfix/private/{SERVICE}"
+    try:
+        reply = _ask_policy(path, context.spec.hostname)
+    except OSError as error:
+        reply = f"{type(error).__name__}: {error.strerror or error}"
+    is_good = reply.startswith("action=")
+    return Evidence(
+        "A1",
+        "The SPF of mail from outside is checked",
+        Verdict.PASS if is_good else Verdict.FAIL,
+        "the policy service answers with an action",
+        reply,
+        {"socket": path, "reply": reply},
+        "policyd-spf does not start",
+        f"see what /var/log/mail.log says of {SERVICE}",
+        "",
+    )
+
+
+def _ask_policy(path: str, hostname: str) -> str:
+    request = (
+        "request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
+        f"client_address=127.0.0.1\nclient_name=localhost\nhelo_name={hostname}\n"
+        f"sender=probe@{hostname}\nrecipient=probe@{hostname}\ninstance=mailkeel.probe\n\n"
+    )
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_SECONDS)
+        connection.connect(path)
+        connection.sendall(request.encode())
+        return connection.recv(4096).decode(errors="replace").strip()
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
