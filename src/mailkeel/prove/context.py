@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from mailkeel import daemons
@@ -13,6 +15,7 @@ from mailkeel.errors import HostError
 from mailkeel.facts import HostFacts
 from mailkeel.host.interface import Host
 from mailkeel.host.keys import public_half
+from mailkeel.prove.message import Delivered
 from mailkeel.resources import Desired
 from mailkeel.spec.model import Spec
 
@@ -22,7 +25,8 @@ class Context:
     """The host, what it should be, and the records that should be in DNS.
 
     `public_halves` maps (domain, selector) to the `p=` of the key that is on this host; a key that is
-    missing or damaged has none, and `key_problems` says why. `last` is the newest transaction.
+    missing or damaged has none, and `key_problems` says why. `last` is the newest transaction, `message`
+    the test message that was sent.
     """
 
     host: Host
@@ -34,6 +38,7 @@ class Context:
     key_problems: Mapping[tuple[str, str], str]
     records: tuple[DnsRecord, ...]
     last: Journal | None
+    message: Delivered = attrs.field(factory=lambda: Delivered("", "no message was sent"))
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def passwords_only_inside_tls(context: Context) -> Evidence:
     wrong: list[str] = []
     for port in (25, 587, 465):
         try:
-            seen[str(port)], complaint = _auth_on(port)
+            seen[str(port)], complaint = _auth_on(port, context.spec.hostname)
         except (OSError, smtplib.SMTPException) as error:
             seen[str(port)], complaint = f"{type(error).__name__}: {error}", "it does not answer"
         wrong += [f"port {port}: {complaint}"] if complaint else []
@@ -37,13 +37,9 @@ def passwords_only_inside_tls(context: Context) -> Evidence:
     )
 
 
-def _auth_on(port: int) -> tuple[str, str]:
+def _auth_on(port: int, name: str) -> tuple[str, str]:
     """What a client sees on this port, and what is wrong with it."""
-    plain = smtplib.SMTP_SSL if port == 465 else smtplib.SMTP
-    context = {"context": _unverified()} if port == 465 else {}
-    with contextlib.closing(
-        plain("127.0.0.1", port, local_hostname="localhost", timeout=_SECONDS, **context)
-    ) as smtp:
+    with contextlib.closing(_client(port, name)) as smtp:
         smtp.ehlo()
         if port != 465:
             if smtp.has_extn("auth"):
@@ -53,14 +49,22 @@ def _auth_on(port: int) -> tuple[str, str]:
         offered = str(smtp.esmtp_features.get("auth", "")).strip()
         if port == 25:
             return f"AUTH {offered or 'not offered'}", "AUTH is offered" if offered else ""
-        if not offered:
-            return "AUTH not offered", "AUTH is not offered"
-        try:
-            smtp.login("mailkeel-nobody", "wrong")
-        except smtplib.SMTPAuthenticationError as error:
-            answer = f"{error.smtp_code} {error.smtp_error!r}"
-            return f"AUTH {offered}; wrong password: {answer}", "" if error.smtp_code == 535 else answer
-        return "a wrong password was accepted", "a wrong password was accepted"
+        return _try_wrong_password(smtp, offered) if offered else ("AUTH not offered", "AUTH is not offered")
+
+
+def _client(port: int, name: str) -> smtplib.SMTP:
+    if port == 465:
+        return smtplib.SMTP_SSL("127.0.0.1", port, name, timeout=_SECONDS, context=_unverified())
+    return smtplib.SMTP("127.0.0.1", port, name, timeout=_SECONDS)
+
+
+def _try_wrong_password(smtp: smtplib.SMTP, offered: str) -> tuple[str, str]:
+    try:
+        smtp.login("mailkeel-nobody", "wrong")
+    except smtplib.SMTPAuthenticationError as error:
+        answer = f"{error.smtp_code} {error.smtp_error!r}"
+        return f"AUTH {offered}; wrong password: {answer}", "" if error.smtp_code == 535 else answer
+    return "a wrong password was accepted", "a wrong password was accepted"
 
 
 def no_open_relay(context: Context) -> Evidence:
@@ -69,17 +73,8 @@ def no_open_relay(context: Context) -> Evidence:
     if address is None:
         return _relay_evidence(Verdict.UNKNOWN, "this host has no address but loopback, which may send", {})
     asked = ("probe@example.org", "probe%example.org@" + context.spec.hostname, '"probe@example.org"')
-    seen: dict[str, str] = {}
     try:
-        with smtplib.SMTP(
-            address, 25, local_hostname="example.org", timeout=_SECONDS, source_address=(address, 0)
-        ) as smtp:
-            smtp.ehlo()
-            for recipient in asked:
-                smtp.rset()
-                smtp.docmd("MAIL", "FROM:<>")
-                code, words = smtp.docmd("RCPT", f"TO:<{recipient}>")
-                seen[recipient] = f"{code} {words.decode(errors='replace')}"
+        seen = _ask_to_relay(address, asked)
     except (OSError, smtplib.SMTPException) as error:
         return _relay_evidence(Verdict.UNKNOWN, f"{address}:25 could not be asked: {error}", {})
     taken = [recipient for recipient, reply in seen.items() if reply.startswith("2")]
@@ -88,7 +83,22 @@ def no_open_relay(context: Context) -> Evidence:
     return _relay_evidence(Verdict.PASS, f"refused: {seen[asked[0]]}", {**seen, "from": address})
 
 
+def _ask_to_relay(address: str, recipients: tuple[str, ...]) -> dict[str, str]:
+    """What Postfix replies to each recipient, asked by a client at the address."""
+    source = (address, 0)
+    with smtplib.SMTP(address, 25, "example.org", timeout=_SECONDS, source_address=source) as smtp:
+        smtp.ehlo()
+        seen: dict[str, str] = {}
+        for recipient in recipients:
+            smtp.rset()
+            smtp.docmd("MAIL", "FROM:<>")
+            code, words = smtp.docmd("RCPT", f"TO:<{recipient}>")
+            seen[recipient] = f"{code} {words.decode(errors='replace')}"
+        return seen
+
+
 def _relay_evidence(verdict: Verdict, observed: str, raw: dict[str, str]) -> Evidence:
+    lax = "smtpd_relay_restrictions or mynetworks lets strangers through"
     return Evidence(
         "S2",
         "It is no open relay",
@@ -96,10 +106,8 @@ def _relay_evidence(verdict: Verdict, observed: str, raw: dict[str, str]) -> Evi
         "mail from strangers to strangers is refused at RCPT",
         observed,
         {"replies": raw},
-        "smtpd_relay_restrictions or mynetworks lets strangers through"
-        if verdict is Verdict.FAIL
-        else observed,
-        "run `mailkeel plan`: it shows which setting differs; from outside: swaks --to probe@example.org --server HOST",
+        lax if verdict is Verdict.FAIL else observed,
+        "`mailkeel plan` shows which setting differs; from outside: swaks --to a@example.org --server HOST",
         "leave the restrictions in main.cf to mailkeel",
     )
 

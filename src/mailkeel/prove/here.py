@@ -12,7 +12,7 @@ from mailkeel.daemons.opendkim import key_path
 from mailkeel.host.keys import covers
 from mailkeel.prove.context import Context
 from mailkeel.prove.evidence import Evidence, Verdict
-from mailkeel.prove.message import Delivered, verify_signature
+from mailkeel.prove.message import verify_signature
 
 _MAIL_LOG = "/var/log/mail.log"
 _GOOD, _BAD, _UNKNOWN = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
@@ -53,8 +53,9 @@ def _service(context: Context, id_: str, title: str, names: tuple[str, ...]) -> 
     )
 
 
-def delivered_here(context: Context, message: Delivered) -> Evidence:
+def delivered_here(context: Context) -> Evidence:
     """M2, P2: a message given to Postfix is in the account's mailbox within 5 s."""
+    message = context.message
     seconds = message.accept_seconds + message.delivery_seconds
     is_good = message.has_arrived and seconds < 5
     where = f"in the mailbox after {seconds:.2f} s" if message.has_arrived else "never in the mailbox"
@@ -71,8 +72,9 @@ def delivered_here(context: Context, message: Delivered) -> Evidence:
     )
 
 
-def signed(context: Context, message: Delivered) -> Evidence:
+def signed(context: Context) -> Evidence:
     """A2: the message that went through Postfix and OpenDKIM verifies against the key wanted in DNS."""
+    message = context.message
     key = (context.spec.primary.name, context.spec.primary.dkim.selector)
     name = f"{key[1]}._domainkey.{key[0]}"
     record = f"v=DKIM1; h=sha256; k=rsa; p={context.public_halves.get(key, '')}".encode()
@@ -91,16 +93,16 @@ def signed(context: Context, message: Delivered) -> Evidence:
     )
 
 
-def signing_is_quick(context: Context, message: Delivered) -> Evidence:
+def signing_is_quick(context: Context) -> Evidence:
     """P3: the end of DATA to 250, all filters included, is an upper bound for signing."""
-    milliseconds = message.accept_seconds * 1000
-    verdict = _UNKNOWN if not message.has_arrived else _GOOD if milliseconds < 100 else _BAD
+    milliseconds = context.message.accept_seconds * 1000
+    verdict = _UNKNOWN if not context.message.has_arrived else _GOOD if milliseconds < 100 else _BAD
     return Evidence(
         "P3",
         "Signing adds less than 100 ms to a message",
         verdict,
         "less than 100 ms from the end of DATA to the 250",
-        f"{milliseconds:.0f} ms" if message.has_arrived else "no message was accepted",
+        f"{milliseconds:.0f} ms" if context.message.has_arrived else "no message was accepted",
         {"milliseconds": round(milliseconds, 1)},
         "the host is busy, or a filter waits for DNS",
         "see the load (uptime), and whether the resolver in /etc/resolv.conf answers",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from mailkeel.spec.model import Spec
+from mailkeel.spec.rules import ROLES
 
 FOLDER = "/etc/postfix/mailkeel"
 ALIASES = f"{FOLDER}/aliases"
@@ -15,14 +16,11 @@ HEADER_CHECKS = f"{FOLDER}/header_checks"
 SUBMISSION_HEADER_CHECKS = f"{FOLDER}/submission_header_checks"
 PATHS = (ALIASES, SENDER_LOGINS, ENVELOPE_SENDERS, HEADER_CHECKS, SUBMISSION_HEADER_CHECKS)
 
-#: RFC 2142: mailboxes that a domain has; they go to root, and root's mail to the admin.
-ROLES = ("postmaster", "abuse", "hostmaster", "webmaster", "mailer-daemon")
-
 
 def aliases(spec: Spec) -> dict[str, tuple[str, ...]]:
     """Give the recipients of each alias, the roles of RFC 2142 included. One of the person's own
     wins over a role."""
-    result: dict[str, tuple[str, ...]] = dict.fromkeys(ROLES, ("root",))
+    result: dict[str, tuple[str, ...]] = dict.fromkeys((role for role in ROLES if role != "root"), ("root",))
     if spec.admin:
         result["root"] = (spec.admin,)
     result.update(spec.aliases)
