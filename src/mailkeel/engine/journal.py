@@ -61,6 +61,11 @@ class Journal:
         return str(self.events[0].get("title", "")) if self.events else ""
 
     @property
+    def is_undo(self) -> bool:
+        """Whether it took other transactions back."""
+        return bool(self.events) and bool(self.events[0].get("is_undo"))
+
+    @property
     def began_at(self) -> float:
         """Seconds since the epoch."""
         return float(self.events[0].get("time", 0)) if self.events else 0.0
@@ -121,7 +126,7 @@ class Journal:
         return f"{TRANSACTIONS}/{self.id}/blobs/{digest}"
 
 
-def begin(host: Host, title: str) -> Journal:
+def begin(host: Host, title: str, is_undo: bool = False) -> Journal:
     """Open the journal of a new transaction."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(host.now()))
     taken = [name for name in host.names(TRANSACTIONS) if name.startswith(stamp)]
@@ -134,7 +139,7 @@ def begin(host: Host, title: str) -> Journal:
     ):
         if host.entry(folder) is None:
             host.put(folder, _PRIVATE)
-    journal.write("opened", title=title)
+    journal.write("opened", title=title, is_undo=is_undo)
     return journal
 
 

@@ -54,7 +54,7 @@ def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress
 def undo(host: Host, records: list[Journal], title: str, progress: Progress) -> str:
     """Take committed transactions back, the newest first, as a transaction of its own."""
     with host.lock(), _signals_as_errors():
-        record = journal.begin(host, title)
+        record = journal.begin(host, title, is_undo=True)
         for old in records:
             _share_blobs(record, old)
         _run(record, lambda: _backward(record, records, progress), progress)

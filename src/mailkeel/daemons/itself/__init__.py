@@ -18,7 +18,7 @@ COMMANDS = ("mailkeel", "mail-spf-check", "9-mail_config")
 PROBE_ACCOUNT = "mailkeel-probe"
 
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-_ENTRY = "from mailkeel.cli.main import by_name\nby_name()\n"
+_ENTRY = "import sys\nfrom mailkeel.cli.main import run\nrun(sys.argv[1], sys.argv[2:])\n"
 
 
 #: Debian's libraries that mailkeel imports: Debian keeps them secure.
@@ -75,5 +75,5 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 
 def _wrapper(name: str) -> bytes:
     # -I: neither the caller's environment nor the current folder can put other code in front.
-    lines = ("#!/bin/sh", "# Written by mailkeel.", f'exec /usr/bin/python3 -I {PROGRAM} --as {name} -- "$@"')
+    lines = ("#!/bin/sh", "# Written by mailkeel.", f'exec /usr/bin/python3 -I {PROGRAM} {name} "$@"')
     return "\n".join((*lines, "")).encode()

@@ -1,0 +1,5 @@
+"""Runs `python3 -m mailkeel`."""
+
+from mailkeel.cli.main import main
+
+main()
