@@ -11,7 +11,7 @@ import enum
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -38,6 +38,15 @@ class Outcome(enum.Enum):
     UNDONE = "undone"
 
 
+_MEANINGS = {
+    "opened": Outcome.INTERRUPTED,
+    "committed": Outcome.COMMITTED,
+    "failed": Outcome.INTERRUPTED,
+    "rolled_back": Outcome.ROLLED_BACK,
+    "undone": Outcome.UNDONE,
+}
+
+
 @attrs.define
 class Journal:
     """The journal of one transaction. `id` sorts by time: `20261122T221500Z-1`."""
@@ -48,12 +57,9 @@ class Journal:
 
     @property
     def outcome(self) -> Outcome:
-        """The last word."""
-        words = {event["event"] for event in self.events}
-        for outcome in (Outcome.UNDONE, Outcome.ROLLED_BACK, Outcome.COMMITTED):
-            if outcome.name.lower() in words:
-                return outcome
-        return Outcome.INTERRUPTED
+        """The last word: one that was committed and then failed (its disk did) is still to be taken back."""
+        words = [_MEANINGS[event["event"]] for event in self.events if event["event"] in _MEANINGS]
+        return words[-1] if words else Outcome.INTERRUPTED
 
     @property
     def title(self) -> str:
@@ -63,7 +69,12 @@ class Journal:
     @property
     def is_undo(self) -> bool:
         """Whether it took other transactions back."""
-        return bool(self.events) and bool(self.events[0].get("is_undo"))
+        return bool(self.undoes)
+
+    @property
+    def undoes(self) -> tuple[str, ...]:
+        """The ids of the transactions that it took back."""
+        return tuple(self.events[0].get("undoes", ())) if self.events else ()
 
     @property
     def began_at(self) -> float:
@@ -126,8 +137,8 @@ class Journal:
         return f"{TRANSACTIONS}/{self.id}/blobs/{digest}"
 
 
-def begin(host: Host, title: str, is_undo: bool = False) -> Journal:
-    """Open the journal of a new transaction."""
+def begin(host: Host, title: str, undoes: Sequence[str] = ()) -> Journal:
+    """Open the journal of a new transaction; `undoes` are the ids of those that it takes back."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(host.now()))
     taken = [name for name in host.names(TRANSACTIONS) if name.startswith(stamp)]
     journal = Journal(host, f"{stamp}-{len(taken) + 1}", [])
@@ -139,7 +150,7 @@ def begin(host: Host, title: str, is_undo: bool = False) -> Journal:
     ):
         if host.entry(folder) is None:
             host.put(folder, _PRIVATE)
-    journal.write("opened", title=title, is_undo=is_undo)
+    journal.write("opened", title=title, undoes=list(undoes))
     return journal
 
 

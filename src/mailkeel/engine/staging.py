@@ -32,7 +32,9 @@ def check(host: Host, checks: tuple[Check, ...], wanted: Mapping[str, Entry]) ->
 
 
 def clear(host: Host) -> None:
-    """Remove the staged copies."""
+    """Remove the staged copies, if there are any."""
+    if host.entry(ROOT) is None:
+        return
     for path in reversed(list(_walk(host, ROOT))):
         host.remove(path)
     host.remove(ROOT)

@@ -15,6 +15,12 @@ from mailkeel.errors import HostError, Problem
 from mailkeel.host.interface import AptPlan, Entry, Host, Kind, Progress, Verb
 from mailkeel.resources import Key, KeyKind, Package, Service
 
+#: Debian's way to keep maintainer scripts from starting services: ours start once, configured.
+POLICY = "/usr/sbin/policy-rc.d"
+NO_STARTS = Entry(
+    Kind.FILE, b"#!/bin/sh\n# Made by mailkeel while it installs packages.\nexit 101\n", mode=0o755
+)
+
 
 def put(journal: Journal, path: str, after: Entry | None) -> Event:
     """Make a path be an entry; None removes it."""
@@ -29,10 +35,25 @@ def make_key(journal: Journal, key: Key) -> Event:
     return {"do": "key", "kind": key.kind.value, "key": fields, "before": saved}
 
 
-def install(packages: Sequence[Package], apt: AptPlan) -> Event:
+def own(host: Host, path: str, owner: str, group: str, mode: int) -> Event:
+    """Set owner and mode of a private key, whose content must get into no journal."""
+    there = host.entry(path)
+    before = {"owner": there.owner, "group": there.group, "mode": there.mode} if there else {}
+    after = {"owner": owner, "group": group, "mode": mode}
+    return {"do": "own", "path": path, "before": before, "after": after}
+
+
+def install(host: Host, packages: Sequence[Package], apt: AptPlan) -> Event:
     """Install packages; taking it back purges them and what came along, and brings back what had to go."""
     asked = [{"name": package.name, "preseed": list(package.preseed)} for package in packages]
-    return {"do": "install", "packages": asked, "installs": list(apt.installs), "removes": list(apt.removes)}
+    leaves = [path for package in packages for path in package.leaves if host.entry(path) is None]
+    return {
+        "do": "install",
+        "packages": asked,
+        "installs": list(apt.installs),
+        "removes": list(apt.removes),
+        "leaves": leaves,
+    }
 
 
 def account(name: str) -> Event:
@@ -66,6 +87,8 @@ def carry_out(journal: Journal, step: Event, progress: Progress) -> None:
             _be(host, step["path"], journal.unpack(step["after"]))
         case "key":
             _make_key(host, step)
+        case "own":
+            _own(host, step["path"], step["after"])
         case "install":
             host.install([Package(p["name"], "", tuple(p["preseed"])) for p in step["packages"]], progress)
         case "account":
@@ -100,6 +123,8 @@ def _take_back(journal: Journal, step: Event, progress: Progress) -> None:
         case "key":
             for path, before in step["before"].items():
                 _be(host, path, journal.unpack(before))
+        case "own":
+            _own(host, step["path"], step["before"])
         case "install":
             _uninstall(host, step, progress)
         case "account":
@@ -130,6 +155,12 @@ def _be(host: Host, path: str, entry: Entry | None) -> None:
         host.put(path, entry)
 
 
+def _own(host: Host, path: str, wanted: Event) -> None:
+    there = host.entry(path)
+    if there is not None:
+        _be(host, path, attrs.evolve(there, **wanted))
+
+
 def _uninstall(host: Host, step: Event, progress: Progress) -> None:
     if "postfix" in step["installs"] and _has_queued_mail(host):
         raise HostError(
@@ -140,7 +171,12 @@ def _uninstall(host: Host, step: Event, progress: Progress) -> None:
             )
         )
     host.purge(step["installs"])
+    for path in step["leaves"]:
+        _be(host, path, None)
     if step["removes"]:
+        # Their services ran, and are to run again.
+        if host.entry(POLICY) == NO_STARTS:
+            host.remove(POLICY)
         host.install([Package(name, "") for name in step["removes"]], progress)
 
 
@@ -188,6 +224,8 @@ def describe(step: Event) -> str:
             return f"{'write' if step['after'] else 'remove'} {step['path']}"
         case "key":
             return f"make the key {step['key']['path']}"
+        case "own":
+            return f"set owner and mode of {step['path']}"
         case "install":
             return f"install {len(step['packages'])} packages"
         case "account":

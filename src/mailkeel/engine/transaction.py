@@ -11,29 +11,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import attrs
-
 from mailkeel.engine import backup, journal, staging, steps
 from mailkeel.engine.journal import Event, Journal, Outcome
 from mailkeel.engine.plan import VERBS, Action, Change, Plan
 from mailkeel.errors import HostError, MailkeelError, Problem, Refused, RolledBack
-from mailkeel.host.interface import Entry, Host, Kind, Progress
+from mailkeel.host.interface import Host, Kind, Progress
 from mailkeel.resources import Key, Package, Service
-
-POLICY = "/usr/sbin/policy-rc.d"
-
-#: Debian's way to keep maintainer scripts from starting services: ours start once, configured.
-_NO_STARTS = Entry(
-    Kind.FILE, b"#!/bin/sh\n# Made by mailkeel while it installs packages.\nexit 101\n", mode=0o755
-)
 
 _HEALTH_SECONDS = 20.0
 
 Replan = Callable[[], Plan]
+Handler = Callable[[int, object], None] | signal.Handlers
 
 
 def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress) -> str:
-    """Carry the plan out; gives the transaction's id.
+    """Carry the plan out; gives the transaction's id, or an empty one where there is nothing to do.
 
     Raises Refused if the host has changed since the plan was made or something stands in its way, and
     RolledBack if it failed and everything is as before.
@@ -46,6 +38,8 @@ def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress
             )
         if plan.obstacles:
             raise Refused(*(_obstacle(obstacle) for obstacle in plan.obstacles))
+        if plan.is_empty:
+            return ""
         record = journal.begin(host, title)
         _run(record, lambda: _forward(record, plan, progress), progress)
         return record.id
@@ -54,12 +48,10 @@ def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress
 def undo(host: Host, records: list[Journal], title: str, progress: Progress) -> str:
     """Take committed transactions back, the newest first, as a transaction of its own."""
     with host.lock(), _signals_as_errors():
-        record = journal.begin(host, title, is_undo=True)
-        for old in records:
-            _share_blobs(record, old)
+        recover(host, progress)
+        record = journal.begin(host, title, undoes=[old.id for old in records])
         _run(record, lambda: _backward(record, records, progress), progress)
-        for old in records:
-            old.write("undone", by=record.id)
+        _mark_undone(host)
         return record.id
 
 
@@ -70,6 +62,7 @@ def recover(host: Host, progress: Progress) -> tuple[str, ...]:
         progress(f"an interrupted transaction is taken back: {record.id}")
         _roll_back(record, progress)
     staging.clear(host)
+    _mark_undone(host)
     return tuple(record.id for record in open_ones)
 
 
@@ -78,12 +71,21 @@ def interrupted(host: Host) -> tuple[str, ...]:
     return tuple(record.id for record in journal.read_all(host) if record.outcome is Outcome.INTERRUPTED)
 
 
+def _mark_undone(host: Host) -> None:
+    """Say so in the journals of those taken back; also for an undo that was cut off right at its end."""
+    records = list(journal.read_all(host))
+    undone = {one for record in records if record.outcome is Outcome.COMMITTED for one in record.undoes}
+    for record in records:
+        if record.id in undone and record.outcome is Outcome.COMMITTED:
+            record.write("undone")
+
+
 def _run(record: Journal, work: Callable[[], None], progress: Progress) -> None:
     try:
         record.reserve()
         work()
         record.write("committed")
-    except (MailkeelError, OSError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         progress("it failed: everything is taken back")
         _roll_back(record, progress, failure=_said(error))
         raise RolledBack(*_problems(error)) from error
@@ -95,24 +97,32 @@ def _roll_back(record: Journal, progress: Progress, failure: str = "the machine 
 
     Raises HostError, with the step that would not go back, and leaves the rest to the next run.
     """
-    record.release()
-    record.write("failed", error=failure)
-    taken_back = sum(1 for event in record.events if event["event"] == "taken back")
-    begun = record.steps()
-    for step in reversed(begun[: len(begun) - taken_back]):
-        progress(f"taking back: {steps.describe(step)}")
-        try:
-            steps.take_back(record, step, progress)
-        except HostError as error:
-            where = f"taking back transaction {record.id}, at: {steps.describe(step)}"
-            problem = Problem(where, _said(error), "mend that, then run `mailkeel apply`: it goes on there")
-            raise HostError(problem) from error
-        record.write("taken back")
-    record.write("rolled_back")
+    with _undisturbed():
+        record.release()
+        record.write("failed", error=failure)
+        taken_back = sum(1 for event in record.events if event["event"] == "taken back")
+        begun = record.steps()
+        for step in reversed(begun[: len(begun) - taken_back]):
+            _take_back(record, step, progress)
+            record.write("taken back")
+        record.write("rolled_back")
+
+
+def _take_back(record: Journal, step: Event, progress: Progress) -> None:
+    if step["do"] == "settle" and not any(event["event"] == "checked" for event in record.events):
+        return  # no configuration went live: nothing has to be read again
+    progress(f"taking back: {steps.describe(step)}")
+    try:
+        steps.take_back(record, step, progress)
+    except HostError as error:
+        where = f"taking back transaction {record.id}, at: {steps.describe(step)}"
+        problem = Problem(where, _said(error), "mend that, then run `mailkeel apply`: it goes on there")
+        raise HostError(problem) from error
 
 
 def _do(record: Journal, step: Event, progress: Progress) -> None:
-    progress(steps.describe(step))
+    if step["do"] in ("install", "key", "control"):  # the others take no time
+        progress(steps.describe(step))
     record.write("begin", step=step)
     steps.carry_out(record, step, progress)
 
@@ -126,19 +136,23 @@ def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
     _do(record, steps.settle(host, _active(host, plan.desired.services)), progress)
     configuration = [change for change in plan.changes if change.kind in ("file", "key")]
     for change in configuration:
-        if change.after is None or change.after.kind is Kind.DIRECTORY or isinstance(change.resource, Key):
+        if not _is_content(change):
             _do(record, _path_step(record, change), progress)
     if configuration:
         progress("asking the daemons' own checkers about the new configuration")
         staging.check(host, plan.desired.checks, plan.wanted)
+        record.write("checked")
+        progress("writing the configuration")
     for change in configuration:
-        if (
-            change.after is not None
-            and change.after.kind is not Kind.DIRECTORY
-            and not isinstance(change.resource, Key)
-        ):
+        if _is_content(change):
             _do(record, _path_step(record, change), progress)
     _services(record, plan, progress)
+
+
+def _is_content(change: Change) -> bool:
+    """Whether a daemon would read it: files and links, which go live last, once they have been checked."""
+    is_folder = change.after is not None and change.after.kind is Kind.DIRECTORY
+    return not is_folder and not isinstance(change.resource, Key)
 
 
 def _install(record: Journal, plan: Plan, progress: Progress) -> None:
@@ -146,23 +160,27 @@ def _install(record: Journal, plan: Plan, progress: Progress) -> None:
     if not packages:
         return
     host = record.host
-    is_guarded = host.entry(POLICY) is None
+    is_guarded = host.entry(steps.POLICY) is None
     if is_guarded:
-        _do(record, steps.put(record, POLICY, _NO_STARTS), progress)
-    _do(record, steps.install([p for p in packages if isinstance(p, Package)], plan.apt), progress)
+        _do(record, steps.put(record, steps.POLICY, steps.NO_STARTS), progress)
+    _do(record, steps.install(host, [p for p in packages if isinstance(p, Package)], plan.apt), progress)
     if is_guarded:
-        _do(record, steps.put(record, POLICY, None), progress)
+        _do(record, steps.put(record, steps.POLICY, None), progress)
 
 
 def _path_step(record: Journal, change: Change) -> Event:
-    if change.after is None and isinstance(change.resource, Key):
-        return steps.make_key(record, change.resource)
+    if isinstance(change.resource, Key):
+        key = change.resource
+        if change.after is None:
+            return steps.make_key(record, key)
+        return steps.own(record.host, key.path, key.owner, key.group, key.mode)
     return steps.put(record, change.id, change.after)
 
 
 def _services(record: Journal, plan: Plan, progress: Progress) -> None:
     """One call for each verb, so that daemons stop and start side by side; then see that they answer."""
     host = record.host
+    began = host.monotonic()
     touched: list[Service] = []
     for action in (Action.RESTART, Action.START, Action.RELOAD, Action.ENABLE):
         services = [change.resource for change in _of(plan, "service") if change.action is action]
@@ -170,13 +188,11 @@ def _services(record: Journal, plan: Plan, progress: Progress) -> None:
         if asked:
             _do(record, steps.control(host, VERBS[action], asked), progress)
             touched += [] if action is Action.ENABLE else asked
-    started = host.monotonic()
     for service in touched:
         _wait_until_healthy(host, service)
     if touched:
-        record.write(
-            "healthy", seconds=round(host.monotonic() - started, 3), services=[s.name for s in touched]
-        )
+        seconds = round(host.monotonic() - began, 3)
+        record.write("healthy", seconds=seconds, services=[service.name for service in touched])
 
 
 def _wait_until_healthy(host: Host, service: Service) -> None:
@@ -194,29 +210,28 @@ def _wait_until_healthy(host: Host, service: Service) -> None:
 def _backward(record: Journal, records: list[Journal], progress: Progress) -> None:
     for old in records:
         for step in reversed(old.steps()):
-            if step["do"] == "key":
-                _retire_key(record, step, progress)
-            else:
-                _do(record, steps.reverse(step), progress)
+            for opposite in _opposites(record, old, step):
+                _do(record, opposite, progress)
 
 
-def _retire_key(record: Journal, step: Event, progress: Progress) -> None:
-    """A key may be published already: it stays, for root only, and is used again by the next apply."""
-    path = step["key"]["path"]
-    entry = record.host.entry(path)
-    if entry is not None:
-        kept = attrs.evolve(entry, owner="root", group="root", mode=0o600)
-        _do(record, steps.put(record, path, kept), progress)
-
-
-def _share_blobs(record: Journal, old: Journal) -> None:
-    for step in old.steps():
-        packed = (
-            list(step["before"].values()) if step["do"] == "key" else [step.get("before"), step.get("after")]
-        )
-        for one in packed:
-            if isinstance(one, dict):
-                record.pack(old.unpack(one))
+def _opposites(record: Journal, old: Journal, step: Event) -> Iterator[Event]:
+    """The steps that take one back. Each starts from what is there now, which a person may have changed
+    since, and which comes back if the undo fails."""
+    match step["do"]:
+        case "put":
+            yield steps.put(record, step["path"], old.unpack(step["before"]))
+        case "key" if any(step["before"].values()):
+            for path, before in step["before"].items():
+                yield steps.put(record, path, old.unpack(before))
+        case "key":
+            # It may be published already: it stays, for root only, and is used again by the next apply.
+            yield steps.own(record.host, step["key"]["path"], "root", "root", 0o600)
+        case "install":
+            for path in step["leaves"]:
+                yield steps.put(record, path, None)
+            yield steps.reverse(step)
+        case _:
+            yield steps.reverse(step)
 
 
 def _of(plan: Plan, kind: str) -> Iterator[Change]:
@@ -241,7 +256,10 @@ def _problems(error: BaseException) -> tuple[Problem, ...]:
         return error.problems
     if isinstance(error, KeyboardInterrupt):
         return (Problem("mailkeel", "it was interrupted", "run it again when you are ready"),)
-    return (Problem("this host", str(error), "mend it, then run it again"),)
+    if isinstance(error, OSError):
+        return (Problem("this host", str(error), "mend it, then run it again"),)
+    defect = f"a defect of its own: {type(error).__name__}: {error}"
+    return (Problem("mailkeel", defect, "report it, with what you did"),)
 
 
 def _said(error: BaseException) -> str:
@@ -251,16 +269,29 @@ def _said(error: BaseException) -> str:
 @contextmanager
 def _signals_as_errors() -> Iterator[None]:
     """SIGTERM and SIGHUP end a transaction as Ctrl-C does: by taking it back."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with _handled_by(interrupt, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Nobody's second Ctrl-C leaves a host half taken back. (If something does, the next run goes on.)"""
+    with _handled_by(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    old = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for number, earlier in old.items():
+            signal.signal(number, earlier)

@@ -39,8 +39,9 @@ class Status:
     @property
     def is_well(self) -> bool:
         """Every daemon runs, nothing is half done, and the last proof held."""
-        run = all(state.is_active for state in self.services.values())
-        return run and not self.interrupted and all(self.keys.values()) and (self.proof or {}).get("verdict") == "pass"
+        runs = all(state.is_active for state in self.services.values())
+        holds = self.proof is not None and self.proof.get("verdict") == "pass"
+        return runs and holds and not self.interrupted and all(self.keys.values())
 
 
 def read_status(host: Host, spec: Spec) -> Status:
@@ -54,7 +55,7 @@ def read_status(host: Host, spec: Spec) -> Status:
         tuple(domain.name for domain in spec.domains),
         host.service_states(services),
         _queued(host),
-        {f"{selector}._domainkey.{domain}": (domain, selector) in halves for domain, selector in (*halves, *problems)},
+        {f"{key[1]}._domainkey.{key[0]}": key in halves for key in (*halves, *problems)},
         last_proof(host),
         interrupted(host),
         records[-1].id if records else "",

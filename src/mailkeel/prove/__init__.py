@@ -68,5 +68,4 @@ def _look(
         progress("sending a test message to this host")
         context = attrs.evolve(context, message=deliver(host, spec))
     for id_ in (id_ for id_ in IDS if id_ in asked):
-        progress(f"looking at {id_}")
         yield attrs.evolve(_CRITERIA[id_](context), at=host.now())

@@ -29,7 +29,7 @@ def passwords_only_inside_tls(context: Context) -> Evidence:
         "Passwords are taken inside TLS only, and wrong ones are refused",
         Verdict.FAIL if wrong else Verdict.PASS,
         "AUTH on 587 after STARTTLS and on 465; none on 25; a wrong password gets 535",
-        "; ".join(wrong) or "as expected",
+        "; ".join(wrong) or "; ".join(f"{port}: {words}" for port, words in seen.items()),
         {"ports": seen},
         "a listener offers AUTH where it should not, or the password check does not work",
         "see whether dovecot runs (it checks passwords) and what /var/log/mail.log says",

@@ -137,8 +137,10 @@ def _summed(findings: Iterable[Finding]) -> tuple[Verdict, str, dict[str, Any]]:
     verdicts = [_VERDICTS[finding.verdict] for finding in found] or [Verdict.UNKNOWN]
     worst = min(verdicts, key=_RANK.index)
     telling = [one for one in found if _VERDICTS[one.verdict] is worst]
-    words = [f"{one.record.name} {one.record.type}: {one.what or one.verdict.value}" for one in telling]
-    observed = "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
+    reasons = list(dict.fromkeys(one.what or one.verdict.value for one in telling))
+    names = [f"{one.record.name} {one.record.type}" for one in telling]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    observed = f"{shown}: {'; '.join(reasons[:2])}" if telling else ""
     raw = {
         "records": [
             {

@@ -63,7 +63,8 @@ def _lines(plan: Plan, with_new_files: bool) -> Iterator[str]:
 
 def _change_lines(change: Change, with_new_files: bool) -> Iterator[str]:
     along = _along(change)
-    yield f"  {paint(f'{change.action.value:<7}', change.action.value)} {visible(change.id)}  {paint(change.why + along, 'dim')}"
+    action = paint(f"{change.action.value:<7}", change.action.value)
+    yield f"  {action} {visible(change.id)}  {paint(change.why + along, 'dim')}"
     for note in change.notes:
         yield f"          {paint(visible(note), 'update')}"
     if change.kind == "file" and (with_new_files or not _is_new_file(change)):

@@ -40,6 +40,6 @@ def _details(criterion: Evidence) -> Iterator[str]:
         return
     yield paint(visible(criterion.observed), "dim")
     if criterion.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
-        if criterion.cause and criterion.cause != criterion.observed:
+        if criterion.cause and criterion.cause not in criterion.observed:
             yield f"why: {visible(criterion.cause)}"
         yield f"do:  {visible(criterion.solution)}"

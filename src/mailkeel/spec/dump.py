@@ -31,7 +31,8 @@ def _lines(spec: Spec) -> Iterator[str]:
         yield f"\n[tls]\ncertificate = {_quoted(spec.tls.certificate)}\nkey = {_quoted(spec.tls.key)}"
     if spec.relay:
         relay = spec.relay
-        yield f"\n[relay]\nhost = {_quoted(relay.host)}\nport = {relay.port}\ntls = {_quoted(relay.tls.value)}"
+        yield f"\n[relay]\nhost = {_quoted(relay.host)}\nport = {relay.port}"
+        yield f"tls = {_quoted(relay.tls.value)}"
         yield from [f"credentials = {_quoted(relay.credentials)}"] if relay.credentials else []
     limits = spec.limits
     yield f"\n[limits]\nmessage_size = {limits.message_size_bytes}"

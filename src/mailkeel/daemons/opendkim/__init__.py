@@ -28,6 +28,7 @@ INTERNAL_HOSTS = f"{FOLDER}/InternalHosts"
 SCRIPT = f"{FOLDER}/author.lua"
 DROP_IN = "/etc/systemd/system/opendkim.service.d/mailkeel.conf"
 
+_DROP_IN_FOLDER = DROP_IN.rpartition("/")[0]
 _SOCKET_FOLDER = "/var/spool/postfix/opendkim"
 _SOCKET = f"{_SOCKET_FOLDER}/opendkim.sock"
 

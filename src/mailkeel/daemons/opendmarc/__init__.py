@@ -14,6 +14,7 @@ HISTORY = "/var/lib/opendmarc/history.dat"
 ROTATION = "/etc/logrotate.d/mailkeel-opendmarc"
 DROP_IN = "/etc/systemd/system/opendmarc.service.d/mailkeel.conf"
 
+_DROP_IN_FOLDER = DROP_IN.rpartition("/")[0]
 _SOCKET_FOLDER = "/var/spool/postfix/opendmarc"
 _SOCKET = f"{_SOCKET_FOLDER}/opendmarc.sock"
 
