@@ -6,7 +6,7 @@ Everything that taking back needs is in it before it is carried out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -172,12 +172,23 @@ def _uninstall(host: Host, step: Event, progress: Progress) -> None:
         )
     host.purge(step["installs"])
     for path in step["leaves"]:
-        _be(host, path, None)
+        for below in tree(host, path):
+            host.remove(below)
     if step["removes"]:
         # Their services ran, and are to run again.
         if host.entry(POLICY) == NO_STARTS:
             host.remove(POLICY)
         host.install([Package(name, "") for name in step["removes"]], progress)
+
+
+def tree(host: Host, path: str) -> Iterator[str]:
+    """All that is at a path and below it, the deepest first."""
+    entry = host.entry(path)
+    if entry and entry.kind is Kind.DIRECTORY:
+        for name in host.names(path):
+            yield from tree(host, f"{path}/{name}")
+    if entry:
+        yield path
 
 
 def _has_queued_mail(host: Host) -> bool:

@@ -6,6 +6,7 @@ wherever the machine stops, the steps begun are taken back in reverse order: at 
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from mailkeel.engine import backup, journal, staging, steps
 from mailkeel.engine.journal import Event, Journal, Outcome
 from mailkeel.engine.plan import VERBS, Action, Change, Plan
 from mailkeel.errors import HostError, MailkeelError, Problem, Refused, RolledBack
-from mailkeel.host.interface import Host, Kind, Progress
+from mailkeel.host.interface import Entry, Host, Kind, Progress
 from mailkeel.resources import Key, Package, Service
 
 _HEALTH_SECONDS = 20.0
@@ -46,9 +47,13 @@ def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress
 
 
 def undo(host: Host, records: list[Journal], title: str, progress: Progress) -> str:
-    """Take committed transactions back, the newest first, as a transaction of its own."""
+    """Take committed transactions back, the newest first, as a transaction of its own.
+
+    Raises Refused where a person has changed a file since, and RolledBack if it failed.
+    """
     with host.lock(), _signals_as_errors():
         recover(host, progress)
+        _refuse_drift(host, records)
         record = journal.begin(host, title, undoes=[old.id for old in records])
         _run(record, lambda: _backward(record, records, progress), progress)
         _mark_undone(host)
@@ -89,7 +94,8 @@ def _run(record: Journal, work: Callable[[], None], progress: Progress) -> None:
         progress("it failed: everything is taken back")
         _roll_back(record, progress, failure=_said(error))
         raise RolledBack(*_problems(error)) from error
-    record.release()
+    with contextlib.suppress(HostError):  # it is applied, whatever becomes of the space set aside
+        record.release()
 
 
 def _roll_back(record: Journal, progress: Progress, failure: str = "the machine stopped") -> None:
@@ -133,7 +139,6 @@ def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
     _install(record, plan, progress)
     for change in _of(plan, "account"):
         _do(record, steps.account(change.id), progress)
-    _do(record, steps.settle(host, _active(host, plan.desired.services)), progress)
     configuration = [change for change in plan.changes if change.kind in ("file", "key")]
     for change in configuration:
         if not _is_content(change):
@@ -143,6 +148,7 @@ def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
         staging.check(host, plan.desired.checks, plan.wanted)
         record.write("checked")
         progress("writing the configuration")
+        _do(record, steps.settle(host, _touched_and_active(host, plan)), progress)
     for change in configuration:
         if _is_content(change):
             _do(record, _path_step(record, change), progress)
@@ -227,18 +233,42 @@ def _opposites(record: Journal, old: Journal, step: Event) -> Iterator[Event]:
             # It may be published already: it stays, for root only, and is used again by the next apply.
             yield steps.own(record.host, step["key"]["path"], "root", "root", 0o600)
         case "install":
-            for path in step["leaves"]:
+            for path in (below for leaf in step["leaves"] for below in steps.tree(record.host, leaf)):
                 yield steps.put(record, path, None)
             yield steps.reverse(step)
         case _:
             yield steps.reverse(step)
 
 
+def _refuse_drift(host: Host, records: list[Journal]) -> None:
+    """Raises Refused where a file is no longer what the transactions made of it: undoing would lose what a
+    person did since."""
+    last: dict[str, Entry | None] = {}
+    for record in records:
+        for step in reversed(record.steps()):
+            if step["do"] == "put":
+                last.setdefault(step["path"], record.unpack(step["after"]))
+    changed = [path for path, after in last.items() if not _is_same(host.entry(path), after)]
+    if changed:
+        remedy = "keep a copy of your version, run `mailkeel apply` to take it back, then undo"
+        raise Refused(*(Problem(path, "it was changed by hand since", remedy) for path in changed))
+
+
+def _is_same(there: Entry | None, after: Entry | None) -> bool:
+    """A folder's owner and mode may differ: its daemon's package may set them anew."""
+    if there is not None and after is not None and there.kind is after.kind is Kind.DIRECTORY:
+        return True
+    return there == after
+
+
 def _of(plan: Plan, kind: str) -> Iterator[Change]:
     return (change for change in plan.changes if change.kind == kind)
 
 
-def _active(host: Host, services: tuple[Service, ...]) -> list[Service]:
+def _touched_and_active(host: Host, plan: Plan) -> list[Service]:
+    """The running services that the plan restarts or reloads: taken back, they read the old files again."""
+    touched = [change.resource for change in _of(plan, "service") if change.action is not Action.ENABLE]
+    services = [service for service in touched if isinstance(service, Service)]
     states = host.service_states(services)
     return [service for service in services if states[service.name].is_active]
 
