@@ -18,8 +18,8 @@ Edit = Callable[[bytes | None], bytes]
 
 @attrs.frozen
 class Package:
-    """A Debian package, with the debconf answers it needs before it is installed, and the files that its
-    maintainer scripts make and a purge leaves behind."""
+    """A Debian package, with the debconf answers it needs before it is installed, and the files and
+    folders that its maintainer scripts make and a purge leaves behind."""
 
     name: str
     why: str
@@ -118,8 +118,9 @@ class Service:
     """A daemon under the host's service manager.
 
     `unit` is the systemd unit to act on and `watched_unit` the one whose state tells the truth where
-    they differ. `init_script` is the name of its SysV script; `fallback` the command that starts it
-    on a host without systemd that has no script for it, and `pid_file` then tells whether it runs.
+    they differ. On a host without systemd, `init_script` is the name of its SysV script, `fallback` the
+    command that starts it where there is no script; `pid_file` and `process`, the name of the program in
+    it, tell whether it runs: not every script's `status` does.
     A change of a path in `reload_on` needs a reload, one in `restart_on` a restart.
     """
 
@@ -130,6 +131,7 @@ class Service:
     init_script: str = ""
     fallback: tuple[str, ...] = ()
     pid_file: str = ""
+    process: str = ""
     reload_on: frozenset[str] = frozenset()
     restart_on: frozenset[str] = frozenset()
     probes: tuple[Probe, ...] = ()

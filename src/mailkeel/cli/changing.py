@@ -59,6 +59,7 @@ def carry_out(
     host: Host, spec: Spec, source: bytes, yes: bool, as_json: bool = False, fingerprint: str | None = None
 ) -> None:
     """Plan, ask, apply, prove, and say which DNS records are still to be published; all of it logged."""
+    from mailkeel.operate.cleanup import remove_temporary_files
     from mailkeel.operate.record import log
     from mailkeel.report import plan as report
 
@@ -71,6 +72,7 @@ def carry_out(
     if not as_json:
         click.echo(report.render(made), nl=False)
     transaction = ""
+    remove_temporary_files(host)
     if not made.is_empty:
         common.confirm("Apply this plan?", yes)
         transaction = _apply(host, spec, source, made)

@@ -81,6 +81,10 @@ class Journal:
         """Seconds since the epoch."""
         return float(self.events[0].get("time", 0)) if self.events else 0.0
 
+    def open(self, title: str, undoes: Sequence[str] = ()) -> None:
+        """Begin. `undoes` are the ids of the transactions that this one takes back."""
+        self.write("opened", title=title, undoes=list(undoes))
+
     def write(self, event: str, **details: Any) -> None:
         """Put an event on the disk."""
         record = {"event": event, "time": round(self.host.now(), 3), **details}
@@ -137,8 +141,8 @@ class Journal:
         return f"{TRANSACTIONS}/{self.id}/blobs/{digest}"
 
 
-def begin(host: Host, title: str, undoes: Sequence[str] = ()) -> Journal:
-    """Open the journal of a new transaction; `undoes` are the ids of those that it takes back."""
+def new(host: Host) -> Journal:
+    """An empty journal for a new transaction."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(host.now()))
     taken = [name for name in host.names(TRANSACTIONS) if name.startswith(stamp)]
     journal = Journal(host, f"{stamp}-{len(taken) + 1}", [])
@@ -150,7 +154,6 @@ def begin(host: Host, title: str, undoes: Sequence[str] = ()) -> Journal:
     ):
         if host.entry(folder) is None:
             host.put(folder, _PRIVATE)
-    journal.write("opened", title=title, undoes=list(undoes))
     return journal
 
 

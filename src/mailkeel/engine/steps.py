@@ -216,7 +216,7 @@ def _uncontrol(host: Host, step: Event) -> None:
         host.control(Verb.DISABLE, disabled)
 
 
-_FIELDS = ("name", "unit", "watched_unit", "init_script", "fallback", "pid_file")
+_FIELDS = ("name", "unit", "watched_unit", "init_script", "fallback", "pid_file", "process")
 
 
 def _packed(service: Service) -> Event:

@@ -41,8 +41,11 @@ def apply(host: Host, plan: Plan, replan: Replan, title: str, progress: Progress
             raise Refused(*(_obstacle(obstacle) for obstacle in plan.obstacles))
         if plan.is_empty:
             return ""
-        record = journal.begin(host, title)
-        _run(record, lambda: _forward(record, plan, progress), progress)
+        record = journal.new(host)
+        with _all_or_nothing(record, progress):
+            record.open(title)
+            record.reserve()
+            _forward(record, plan, progress)
         return record.id
 
 
@@ -54,9 +57,13 @@ def undo(host: Host, records: list[Journal], title: str, progress: Progress) -> 
     with host.lock(), _signals_as_errors():
         recover(host, progress)
         _refuse_drift(host, records)
-        record = journal.begin(host, title, undoes=[old.id for old in records])
-        _run(record, lambda: _backward(record, records, progress), progress)
-        _mark_undone(host)
+        record = journal.new(host)
+        with _all_or_nothing(record, progress):
+            record.open(title, undoes=[old.id for old in records])
+            record.reserve()
+            _backward(record, records, progress)
+        with contextlib.suppress(HostError):  # it is done: the next run makes up for it
+            _mark_undone(host)
         return record.id
 
 
@@ -85,10 +92,11 @@ def _mark_undone(host: Host) -> None:
             record.write("undone")
 
 
-def _run(record: Journal, work: Callable[[], None], progress: Progress) -> None:
+@contextmanager
+def _all_or_nothing(record: Journal, progress: Progress) -> Iterator[None]:
+    """Commit what is done inside, or take it back and raise RolledBack."""
     try:
-        record.reserve()
-        work()
+        yield
         record.write("committed")
     except (Exception, KeyboardInterrupt) as error:
         progress("it failed: everything is taken back")
@@ -115,8 +123,6 @@ def _roll_back(record: Journal, progress: Progress, failure: str = "the machine 
 
 
 def _take_back(record: Journal, step: Event, progress: Progress) -> None:
-    if step["do"] == "settle" and not any(event["event"] == "checked" for event in record.events):
-        return  # no configuration went live: nothing has to be read again
     progress(f"taking back: {steps.describe(step)}")
     try:
         steps.take_back(record, step, progress)
@@ -146,7 +152,6 @@ def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
     if configuration:
         progress("asking the daemons' own checkers about the new configuration")
         staging.check(host, plan.desired.checks, plan.wanted)
-        record.write("checked")
         progress("writing the configuration")
         _do(record, steps.settle(host, _touched_and_active(host, plan)), progress)
     for change in configuration:
@@ -250,7 +255,7 @@ def _refuse_drift(host: Host, records: list[Journal]) -> None:
                 last.setdefault(step["path"], record.unpack(step["after"]))
     changed = [path for path, after in last.items() if not _is_same(host.entry(path), after)]
     if changed:
-        remedy = "keep a copy of your version, run `mailkeel apply` to take it back, then undo"
+        remedy = "keep a copy of your version, take your change out (`mailkeel apply` may do it), then undo"
         raise Refused(*(Problem(path, "it was changed by hand since", remedy) for path in changed))
 
 

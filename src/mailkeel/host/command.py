@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO
 
 from mailkeel.errors import HostError, Problem
 from mailkeel.host.interface import Completed
@@ -29,16 +30,19 @@ def run(
     """Run a command to its end. Raises HostError if it is missing, takes too long, or fails where
     `check`; the error carries its last words."""
     try:
-        # In a session of its own: Ctrl-C reaches mailkeel, which then takes back in order.
-        done = subprocess.run(
-            list(argv),
-            input=stdin,
-            capture_output=True,
-            timeout=timeout_seconds,
-            check=False,
-            env=environment(extra_environment),
-            start_new_session=True,
-        )
+        with _memory(stdin) as given, _memory() as out, _memory() as err:
+            # In a session of its own: Ctrl-C reaches mailkeel, which then takes back in order.
+            done = subprocess.run(
+                list(argv),
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                timeout=timeout_seconds,
+                check=False,
+                env=environment(extra_environment),
+                start_new_session=True,
+            )
+            completed = Completed(tuple(argv), done.returncode, _written(out), _written(err))
     except FileNotFoundError as error:
         raise HostError(
             Problem(argv[0], "there is no such command", "install the package that brings it")
@@ -51,10 +55,24 @@ def run(
                 "see what it waits for, then try again",
             )
         ) from error
-    completed = Completed(tuple(argv), done.returncode, _text(done.stdout), _text(done.stderr))
     if check and completed.status != 0:
         raise failed(completed)
     return completed
+
+
+def _memory(content: bytes = b"") -> BinaryIO:
+    """A file in memory, not a pipe: a daemon that the command leaves behind holds its output open, and
+    reading a pipe to its end would wait for the daemon. Needs no disk, which may be full."""
+    file = os.fdopen(os.memfd_create("mailkeel", os.MFD_CLOEXEC), "w+b", buffering=0)
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _written(file: BinaryIO) -> str:
+    # The command shares the file's position: what it wrote is all that stands before it.
+    file.seek(0)
+    return _text(file.read())
 
 
 def failed(completed: Completed) -> HostError:

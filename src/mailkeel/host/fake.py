@@ -5,7 +5,6 @@ What it holds survives a `Crash` as a disk would; whoever was running does not.
 
 from __future__ import annotations
 
-import copy
 import posixpath
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +20,7 @@ from mailkeel.resources import Key, KeyKind, Package, Probe, Service
 #: Folders that every Debian has.
 FOLDERS = (
     "/etc/logrotate.d", "/etc/ssl/certs", "/etc/ssl/private", "/etc/systemd/system", "/proc/net", "/root",
-    "/run/systemd", "/tmp", "/usr/bin", "/usr/local/bin", "/usr/local/lib", "/usr/local/sbin", "/usr/sbin",
+    "/run/systemd", "/usr/bin", "/usr/local/bin", "/usr/local/lib", "/usr/local/sbin", "/usr/sbin",
     "/var/lib", "/var/log", "/var/mail", "/var/spool",
 )  # fmt: skip
 
@@ -33,7 +32,9 @@ class Crash(BaseException):
 
 
 def _folders() -> dict[str, Entry]:
-    return {path: Entry(Kind.DIRECTORY, mode=0o755) for folder in FOLDERS for path in (*_above(folder), folder)}
+    return {
+        path: Entry(Kind.DIRECTORY, mode=0o755) for folder in FOLDERS for path in (*_above(folder), folder)
+    }
 
 
 def _above(path: str) -> tuple[str, ...]:
@@ -50,6 +51,10 @@ class State:
     packages: set[str] = attrs.field(factory=set)
     accounts: set[str] = attrs.field(factory=lambda: {"root"})
     services: dict[str, ServiceState] = attrs.field(factory=dict)
+
+    def copy(self) -> State:
+        """Another state that is the same; what it holds is frozen."""
+        return State(dict(self.entries), set(self.packages), set(self.accounts), dict(self.services))
 
 
 @attrs.frozen
@@ -211,12 +216,7 @@ class FakeHost:
 
     def snapshot(self) -> State:
         """A copy of what the disk holds now."""
-        return State(
-            dict(self.state.entries),
-            set(self.state.packages),
-            set(self.state.accounts),
-            copy.copy(self.state.services),
-        )
+        return self.state.copy()
 
     def _refuse_unknown_owner(self, path: str, entry: Entry) -> None:
         unknown = [n for n in (entry.owner, entry.group) if n not in self.state.accounts and not n.isdigit()]
@@ -312,13 +312,15 @@ class FakeHost:
 
 
 def _certificate(names: tuple[str, ...], now: float) -> bytes:
-    """A self-signed certificate with an elliptic-curve key, quickly made."""
+    """A self-signed certificate, quickly made, and the same for the same names."""
+    import hashlib
+
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.x509.oid import NameOID
 
-    private = ec.generate_private_key(ec.SECP256R1())
+    private = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(repr(names).encode()).digest())
     title = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "fake")])
     start = datetime.fromtimestamp(now, UTC)
     builder = (
@@ -328,4 +330,4 @@ def _certificate(names: tuple[str, ...], now: float) -> bytes:
         .not_valid_after(start + timedelta(days=825))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
     )
-    return builder.sign(private, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(private, None).public_bytes(serialization.Encoding.PEM)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Sequence
 from glob import glob
 from typing import Protocol
@@ -13,6 +15,9 @@ from mailkeel.host.interface import ServiceState, Verb
 from mailkeel.resources import Service
 
 _TIMEOUT_SECONDS = 90.0
+
+#: Linux cuts /proc/PID/comm off there (proc(5)).
+_COMM_LENGTH = 15
 
 
 class ServiceManager(Protocol):
@@ -93,57 +98,54 @@ class InitScripts:
     """The init scripts of Debian's packages, or a service's own command where it brings none."""
 
     def states(self, services: Sequence[Service]) -> dict[str, ServiceState]:
-        """Active as the script's `status` says, or as the process in the pid file is alive."""
-        return {service.name: self._state(service) for service in services}
+        """Active as the process in the pid file is alive; enabled as it is started in runlevel 2."""
+        return {service.name: _init_state(service) for service in services}
 
     def control(self, verb: Verb, services: Sequence[Service]) -> None:
         """One after the other, in the order given."""
         for service in services:
             if verb in (Verb.ENABLE, Verb.DISABLE):
-                self._enable(verb, service)
+                if service.init_script:
+                    run(["update-rc.d", service.init_script, verb.value], check=True)
             elif service.init_script:
-                self._script(verb, service)
+                _script(verb, service)
             else:
-                self._fallback(verb, service)
+                _fallback(verb, service)
 
-    def _state(self, service: Service) -> ServiceState:
-        if not service.init_script:
-            pid = _living_pid(service)
-            return ServiceState(is_active=pid > 0, is_enabled=True, main_pid=pid)
-        path = f"/etc/init.d/{service.init_script}"
-        is_active = os.path.exists(path) and run([path, "status"]).status == 0
-        return ServiceState(is_active, bool(glob(f"/etc/rc2.d/S[0-9][0-9]{service.init_script}")))
 
-    def _enable(self, verb: Verb, service: Service) -> None:
-        if service.init_script:
-            run(["update-rc.d", service.init_script, verb.value], check=True)
+def _init_state(service: Service) -> ServiceState:
+    pid = _living_pid(service)
+    links = f"/etc/rc2.d/S[0-9][0-9]{service.init_script}"
+    return ServiceState(pid > 0, not service.init_script or bool(glob(links)), pid)
 
-    def _script(self, verb: Verb, service: Service) -> None:
-        done = run([f"/etc/init.d/{service.init_script}", verb.value], timeout_seconds=_TIMEOUT_SECONDS)
-        is_active = self._state(service).is_active
-        if done.status != 0 or (verb is Verb.STOP) == is_active:
-            words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+
+def _script(verb: Verb, service: Service) -> None:
+    """Whether it came up is seen by its probes; whether it went, here."""
+    path = f"/etc/init.d/{service.init_script}"
+    done = run([path, verb.value], timeout_seconds=_TIMEOUT_SECONDS)
+    if done.status != 0 or (verb is Verb.STOP and not _is_gone(service)):
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]
+        what = "; ".join(words) or f"exit status {done.status}"
+        raise HostError(Problem(f"{path} {verb.value}", what, "see /var/log/mail.log"))
+
+
+def _fallback(verb: Verb, service: Service) -> None:
+    pid = _living_pid(service)
+    if verb is Verb.RELOAD and pid:
+        os.kill(pid, signal.SIGHUP)
+        return
+    if verb in (Verb.STOP, Verb.RESTART) and pid:
+        os.kill(pid, signal.SIGTERM)
+        if not _is_gone(service):
             raise HostError(
-                Problem(
-                    f"/etc/init.d/{service.init_script} {verb.value}",
-                    "; ".join(words) or "the daemon is not as asked",
-                    "see /var/log/mail.log",
-                )
+                Problem(service.name, f"process {pid} does not stop", f"see why, or `kill -9 {pid}`")
             )
-
-    def _fallback(self, verb: Verb, service: Service) -> None:
-        pid = _living_pid(service)
-        if verb is Verb.RELOAD and pid:
-            os.kill(pid, 1)
-            return
-        if verb in (Verb.STOP, Verb.RESTART) and pid:
-            _terminate(pid)
-        if verb is not Verb.STOP and not _living_pid(service):
-            run(service.fallback, check=True)
+    if verb is not Verb.STOP and not _living_pid(service):
+        run(service.fallback, check=True)
 
 
 def _living_pid(service: Service) -> int:
-    """The process in the pid file, if it lives and is this daemon."""
+    """The process in the pid file, if it lives and is this daemon; 0 if not."""
     try:
         with open(service.pid_file) as file:
             pid = int(file.read())
@@ -151,15 +153,13 @@ def _living_pid(service: Service) -> int:
             name = file.read().strip()
     except (OSError, ValueError):
         return 0
-    return pid if name and os.path.basename(service.fallback[0]).startswith(name) else 0
+    return pid if name == service.process[:_COMM_LENGTH] else 0
 
 
-def _terminate(pid: int) -> None:
-    import time
-
-    os.kill(pid, 15)
-    for _ in range(100):
-        if not os.path.exists(f"/proc/{pid}"):
-            return
+def _is_gone(service: Service) -> bool:
+    """Wait until the process has ended."""
+    for _ in range(200):
+        if not _living_pid(service):
+            return True
         time.sleep(0.05)
-    os.kill(pid, 9)
+    return False

@@ -13,19 +13,26 @@ from mailkeel.lab.roots import BUILD_TIMEOUT_SECONDS, Root, bare_root, keep, roo
 HOSTNAME = "mx.example.test"
 
 
-def prepared_root(release: str, name: str, prepare: Callable[[LabHost], None], fingerprint: str) -> Root:
-    """The bare root of `release` after `prepare` ran on a host that started on it.
+def prepared_root(
+    release: str,
+    name: str,
+    prepare: Callable[[LabHost], None],
+    fingerprint: str,
+    *,
+    base: Root | None = None,
+) -> Root:
+    """The root `base`, by default the bare one of `release`, after `prepare` ran on a host that started on it.
 
-    Made on first use; a new `fingerprint`, or a new bare root, makes it again. The host has no network,
+    Made on first use; a new `fingerprint`, or a new base, makes it again. The host has no network,
     and is shut down cleanly afterwards. What `prepare` raises is raised, and nothing is kept.
     """
-    bare = bare_root(release)
-    key = f"{release}-{name}-{short_hash((bare.key, name, fingerprint))}"
+    base = base or bare_root(release)
+    key = f"{release}-{name}-{short_hash((base.key, name, fingerprint))}"
     folder = roots_folder() / key
     with locked(roots_folder() / f".{key}.lock", BUILD_TIMEOUT_SECONDS):
         if not folder.is_dir():
             with Lab() as lab:
-                host = lab.host("prepare", bare, hostname=HOSTNAME)
+                host = lab.host("prepare", base, hostname=HOSTNAME)
                 prepare(host)
                 keep(host.freeze(), folder)
-    return Root(release, key, (folder, *bare.layers))
+    return Root(release, key, (folder, *base.layers))

@@ -1,17 +1,133 @@
-"""The catalogue of errors: which one a line of the log is, and which one an id names."""
+"""The catalogue behind `mailkeel explain`: which error a line of the log is, and what an id stands for."""
 
 from __future__ import annotations
 
 import difflib
+import enum
+import re
 
+import attrs
+
+from mailkeel.dns.text import printable
+from mailkeel.operate.criteria import Criterion, criterion
 from mailkeel.operate.known_errors import ALL, KnownError, Level
 
-__all__ = ["ALL", "KnownError", "Level", "by_id", "in_row", "nearest", "recognise"]
+__all__ = [
+    "ALL",
+    "Explanation",
+    "KnownError",
+    "Level",
+    "Topic",
+    "by_id",
+    "explain",
+    "in_row",
+    "nearest",
+    "recognise",
+]
 
 #: Postfix's own lines end at 2,048 octets, and what tells an error apart is near their start.
 MAX_LINE_CHARACTERS = 4096
 
 _SUGGESTIONS = 3
+
+#: More than a line of a log is worth showing again.
+_SHOWN_CHARACTERS = 500
+
+
+class Topic(enum.Enum):
+    """What the text that was asked about turned out to be."""
+
+    ERROR = "error"
+    LOG_LINE = "log_line"
+    CRITERION = "criterion"
+    ROW = "row"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen
+class Explanation:
+    """An answer. `asked` is the text, made safe to show; `id` names the entry or criterion, "" where there is
+    none. `entries` are the errors of a row, or those that may be meant where the text is unknown."""
+
+    topic: Topic
+    asked: str
+    id: str
+    title: str
+    cause: str
+    solution: str
+    prevention: str
+    entries: tuple[KnownError, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an answer."""
+        return self.topic is not Topic.UNKNOWN
+
+
+def explain(text: str) -> Explanation:
+    """Explain an id (of an error, a criterion or a row, in whatever case), a log line or an SMTP reply."""
+    asked = printable(text.strip()[:_SHOWN_CHARACTERS])
+    if error := by_id(text):
+        return _of_error(error, Topic.ERROR, asked)
+    if known := criterion(text):
+        return _of_criterion(known, asked)
+    if errors := in_row(text):
+        return _of_row(text.strip().upper(), errors, asked)
+    if error := recognise(text):
+        return _of_error(error, Topic.LOG_LINE, asked)
+    return _unknown(text, asked)
+
+
+_ROWS = {
+    "E1": ("A daemon does not start, or a service of it cannot work", "its configuration, its port or its files"),
+    "E2": ("Mail is not signed, or a milter does not do its part", "keys, sockets, OpenDKIM's tables"),
+    "E3": ("DNS does not show what it should", "records not published or not visible yet, or no resolver"),
+    "E4": ("Mail is not delivered, or is refused", "credentials, reputation, the network, the receiver"),
+}
+
+
+def _of_error(error: KnownError, topic: Topic, asked: str) -> Explanation:
+    return Explanation(topic, asked, error.id, error.title, error.cause, error.solution, error.prevention)
+
+
+def _of_criterion(known: Criterion, asked: str) -> Explanation:
+    """`cause` is why a criterion fails or cannot be seen."""
+    solution = f"{known.solution}; `mailkeel prove --only {known.id}` looks again"
+    return Explanation(
+        Topic.CRITERION, asked, known.id, known.title, known.cause, solution, known.prevention
+    )
+
+
+def _of_row(row: str, errors: tuple[KnownError, ...], asked: str) -> Explanation:
+    title, cause = _ROWS[row]
+    return Explanation(
+        Topic.ROW,
+        asked,
+        row,
+        title,
+        cause,
+        "`mailkeel explain ID` with one of the ids below, or with the line of the log in quotes",
+        "let `mailkeel watch` run by its timer",
+        errors,
+    )
+
+
+def _unknown(text: str, asked: str) -> Explanation:
+    looks_like_line = re.search(r"\s", asked) is not None
+    what = "a line that the catalogue does not know" if looks_like_line else "no id that is known"
+    return Explanation(
+        Topic.UNKNOWN,
+        asked,
+        "",
+        what,
+        "the line may report nothing wrong, or something rare; another line just before it often says more"
+        if looks_like_line
+        else f"ids are those of the {len(ALL)} errors, of the criteria (V1, M2...), and the rows E1 to E4",
+        "give the whole line in quotes, with the name of its program; look at the lines of the same queue id or "
+        "process before it; `mailkeel explain E1` to E4 list what is known",
+        "",
+        nearest(text),
+    )
 
 
 def recognise(line: str) -> KnownError | None:

@@ -58,7 +58,8 @@ def _lines(plan: Plan, with_new_files: bool) -> Iterator[str]:
         yield paint(f"In the way: {visible(obstacle)}", "fail")
     if not with_new_files and any(_is_new_file(change) for change in plan.changes):
         yield "`mailkeel plan --diff` shows the new files' contents too."
-    yield f"{len(plan.changes)} changes, fingerprint {plan.fingerprint}"
+    count = len(plan.changes)
+    yield f"{count} change{'' if count == 1 else 's'}, fingerprint {plan.fingerprint}"
 
 
 def _change_lines(change: Change, with_new_files: bool) -> Iterator[str]:

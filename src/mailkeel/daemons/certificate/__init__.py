@@ -37,7 +37,11 @@ def desired(spec: Spec, facts: HostFacts) -> Desired:
     """What the certificate needs: nothing where one is given, a reload at renewal for Let's Encrypt's."""
     chosen = pair(spec, facts)
     if chosen.key.startswith("/etc/letsencrypt/"):
-        return Desired(files=(File(HOOK, _HOOK.encode(), "a renewed certificate is picked up", mode=0o755),))
+        folders = ("/etc/letsencrypt/renewal-hooks", "/etc/letsencrypt/renewal-hooks/deploy")
+        return Desired(
+            directories=tuple(Directory(folder, "what certbot runs at a renewal") for folder in folders),
+            files=(File(HOOK, _HOOK.encode(), "a renewed certificate is picked up", mode=0o755),),
+        )
     if not chosen.key.startswith(f"{FOLDER}/"):
         return Desired()
     why = "self-signed, as there is no other: mail servers accept it, people's mail programs ask once"

@@ -24,7 +24,9 @@ def desired(facts: HostFacts) -> Desired:
     """What checking passwords needs."""
     deny, conf = _DIALECTS[facts.debian]
     return Desired(
-        packages=(Package("dovecot-core", "checks passwords for submission (SASL)"),),
+        packages=(
+            Package("dovecot-core", "checks passwords for submission (SASL)", leaves=("/etc/dovecot",)),
+        ),
         files=(
             File(DENIED, b"root\n", "accounts whose password is never taken over the network"),
             File(DENY, deny.encode(), "refuses those accounts before any password is looked at"),
@@ -35,6 +37,8 @@ def desired(facts: HostFacts) -> Desired:
                 "dovecot",
                 unit="dovecot.service",
                 init_script="dovecot",
+                pid_file="/run/dovecot/master.pid",
+                process="dovecot",
                 why="password check for submission",
                 reload_on=frozenset({DENIED}),
                 restart_on=frozenset({DENY, CONF}),

@@ -3,6 +3,7 @@ and the account that its test messages go to."""
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from importlib.resources import files
@@ -53,8 +54,10 @@ def desired() -> Desired:
     )
 
 
+@functools.cache
 def archive() -> bytes:
-    """The package as a zip file that Python runs; the same bytes for the same sources."""
+    """The package as a zip file that Python runs; the same bytes for the same sources. Read once, so that
+    `apply` writes what its plan showed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as pack:
         pack.writestr(zipfile.ZipInfo("__main__.py", _FIRST_DAY), _ENTRY)

@@ -43,7 +43,7 @@ def desired(spec: Spec, facts: HostFacts, owners: dict[str, tuple[str, ...]]) ->
             Package("opendkim", "signs and verifies mail (DKIM)"),
             Package("opendkim-tools", "opendkim-testkey, to check a published key"),
         ),
-        directories=_directories(spec),
+        directories=_directories(spec, facts),
         keys=tuple(_key(domain) for domain in spec.domains),
         files=_files(spec, facts, owners),
         symlinks=(Symlink("/etc/opendkim.conf", CONF, "where Debian's OpenDKIM reads its configuration"),),
@@ -57,8 +57,8 @@ def key_path(domain: str, selector: str) -> str:
     return f"{KEYS}/{domain}/{selector}.private"
 
 
-def _directories(spec: Spec) -> tuple[Directory, ...]:
-    return (
+def _directories(spec: Spec, facts: HostFacts) -> tuple[Directory, ...]:
+    folders = (
         Directory(FOLDER, "OpenDKIM's configuration"),
         Directory(KEYS, "DKIM private keys", group="opendkim", mode=0o750),
         *(
@@ -71,6 +71,7 @@ def _directories(spec: Spec) -> tuple[Directory, ...]:
             _SOCKET_FOLDER, "OpenDKIM's socket, inside Postfix's chroot", "opendkim", "postfix", 0o2750
         ),
     )
+    return (*folders, Directory(_DROP_IN_FOLDER, "supervision by systemd")) if facts.has_systemd else folders
 
 
 def _key(domain: Domain) -> Key:
@@ -173,6 +174,8 @@ Restart=always
 RestartSec=1
 # It takes 4 s to stop by itself; mail that is in its hands is tried again.
 KillSignal=SIGKILL
+# So a stop is no failure, and does not leave a failed unit behind.
+SuccessExitStatus=SIGKILL
 """
 
 
@@ -181,6 +184,8 @@ def _service() -> Service:
         "opendkim",
         unit="opendkim.service",
         init_script="opendkim",
+        pid_file="/run/opendkim/opendkim.pid",
+        process="opendkim",
         why="DKIM milter",
         reload_on=frozenset({KEY_TABLE, SIGNING_TABLE, SCRIPT, INTERNAL_HOSTS}),
         restart_on=frozenset({CONF, "/etc/opendkim.conf", DROP_IN, _SOCKET_FOLDER}),

@@ -34,19 +34,24 @@ def desired(spec: Spec, facts: HostFacts) -> Desired:
             Package("dbconfig-no-thanks", "keeps OpenDMARC's package from asking for a database"),
             Package("publicsuffix", "tells where an organisation's domain starts"),
         ),
-        directories=(
-            Directory(FOLDER, "OpenDMARC's configuration"),
-            Directory("/var/lib/opendmarc", "what OpenDMARC saw", "opendmarc", "opendmarc", 0o750),
-            # setgid: the socket gets the group postfix.
-            Directory(
-                _SOCKET_FOLDER, "OpenDMARC's socket, inside Postfix's chroot", "opendmarc", "postfix", 0o2750
-            ),
-        ),
+        directories=_directories(facts),
         files=_files(spec, facts),
         symlinks=(Symlink("/etc/opendmarc.conf", CONF, "where Debian's OpenDMARC reads its configuration"),),
         services=(_service(),),
         checks=(Check("opendmarc -n", ("opendmarc", "-n", "-c", "{root}" + CONF), FOLDER),),
     )
+
+
+def _directories(facts: HostFacts) -> tuple[Directory, ...]:
+    folders = (
+        Directory(FOLDER, "OpenDMARC's configuration"),
+        Directory("/var/lib/opendmarc", "what OpenDMARC saw", "opendmarc", "opendmarc", 0o750),
+        # setgid: the socket gets the group postfix.
+        Directory(
+            _SOCKET_FOLDER, "OpenDMARC's socket, inside Postfix's chroot", "opendmarc", "postfix", 0o2750
+        ),
+    )
+    return (*folders, Directory(_DROP_IN_FOLDER, "supervision by systemd")) if facts.has_systemd else folders
 
 
 def _files(spec: Spec, facts: HostFacts) -> tuple[File, ...]:
@@ -116,6 +121,8 @@ Restart=always
 RestartSec=1
 # It takes 3 s to stop by itself; mail that is in its hands is tried again.
 KillSignal=SIGKILL
+# So a stop is no failure, and does not leave a failed unit behind.
+SuccessExitStatus=SIGKILL
 """
 
 
@@ -124,6 +131,8 @@ def _service() -> Service:
         "opendmarc",
         unit="opendmarc.service",
         init_script="opendmarc",
+        pid_file="/run/opendmarc/opendmarc.pid",
+        process="opendmarc",
         why="DMARC milter",
         restart_on=frozenset({CONF, IGNORE_HOSTS, "/etc/opendmarc.conf", DROP_IN, _SOCKET_FOLDER}),
         probes=(Probe(_SOCKET),),

@@ -20,6 +20,9 @@ QUEUE_DIRECTORY = "/var/spool/postfix"
 #: Debian 12's postfix.service is a dummy that is "active" whatever happens; the instance tells.
 _WATCHED_UNIT = {12: "postfix@-.service", 13: "postfix.service"}
 
+#: Made by its maintainer scripts, and still there after a purge.
+_LEAVES = ("/etc/aliases", "/etc/aliases.db", "/etc/mailname")
+
 
 def desired(spec: Spec, facts: HostFacts, inputs: Inputs) -> Desired:
     """What local mode wants of Postfix."""
@@ -48,7 +51,7 @@ def _packages(spec: Spec) -> tuple[Package, ...]:
         f"postfix postfix/mailname string {spec.primary.name}",
     )
     return (
-        Package("postfix", "the mail transfer agent", preseed),
+        Package("postfix", "the mail transfer agent", preseed, _LEAVES),
         Package("mailutils", "mail(1), to read and send mail on this host"),
         Package("ca-certificates", "the authorities that receivers' certificates are checked against"),
     )
@@ -95,6 +98,8 @@ def _service(facts: HostFacts, inputs: Inputs) -> Service:
         unit="postfix.service",
         watched_unit=_WATCHED_UNIT[facts.debian],
         init_script="postfix",
+        pid_file=f"{QUEUE_DIRECTORY}/pid/master.pid",
+        process="master",
         why="mail transfer agent",
         reload_on=frozenset({MAIN_CF, MASTER_CF, inputs.key, inputs.certificate, *tables.PATHS}),
         probes=(

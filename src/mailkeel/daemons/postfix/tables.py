@@ -77,7 +77,9 @@ def render_envelope_senders() -> str:
     rows = (
         "# An ordinary address: one @, no quotes, comments, routes or brackets.",
         "/^[^][@\"'(),:;<>\\ [:cntrl:][:space:]]+@[-a-z0-9._]+$/  DUNNO",
-        "# The null sender of a bounce never gets here; anything else does.",
+        "# The null sender of a bounce, as Postfix looks it up (smtpd_null_access_lookup_key).",
+        "/^<>$/  DUNNO",
+        "# Anything else is refused.",
         "/./  553 5.1.7 Sender address is not an ordinary one (RFC 5321 4.1.2): local-part@domain expected",
     )
     return _text("Envelope senders, before any other program sees them.", rows)

@@ -25,6 +25,7 @@ def desired() -> Desired:
                 unit="rsyslog.service",
                 fallback=("/usr/sbin/rsyslogd",),
                 pid_file="/run/rsyslogd.pid",
+                process="rsyslogd",
                 why="mail log",
                 restart_on=frozenset({CONF}),
             ),
