@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import base64
 import contextlib
 import smtplib
 import socket
@@ -61,7 +62,9 @@ def _auth_on(port: int, name: str) -> tuple[str, str]:
         offered = str(smtp.esmtp_features.get("auth", "")).strip()
         if port == 25:
             return f"AUTH {offered or 'not offered'}", "AUTH is offered" if offered else ""
-        return _try_wrong_password(smtp, offered) if offered else ("AUTH not offered", "AUTH is not offered")
+        if not offered:
+            return "AUTH not offered", "AUTH is not offered"
+        return _try_wrong_password(smtp, offered) if port == 587 else (f"AUTH {offered}", "")
 
 
 def _client(port: int, name: str) -> smtplib.SMTP:
@@ -71,12 +74,14 @@ def _client(port: int, name: str) -> smtplib.SMTP:
 
 
 def _try_wrong_password(smtp: smtplib.SMTP, offered: str) -> tuple[str, str]:
-    # One attempt: smtplib's login() would try every mechanism, and Dovecot lets each failure wait longer.
-    code, words = smtp.docmd("AUTH", f"PLAIN {_WRONG}")
+    """Once only: each wrong password makes the next answer slower."""
+    secret = base64.b64encode(b"\0mailkeel-nobody\0wrong").decode()
+    code, words = smtp.docmd("AUTH", f"PLAIN {secret}")
     answer = f"{code} {words.decode(errors='replace')}"
-    if code == 235:
-        return answer, "a wrong password was accepted"
-    return f"AUTH {offered}; wrong password: {answer}", "" if code == 535 else answer
+    return (
+        f"AUTH {offered}; wrong password: {answer}",
+        "" if code == 535 else f"a wrong password got {answer}",
+    )
 
 
 def no_open_relay(context: Context) -> Evidence:
