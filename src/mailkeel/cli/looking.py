@@ -135,7 +135,10 @@ def records_of(host: Host, spec: Spec) -> tuple[DnsRecord, ...]:
 @click.argument("words", metavar="[ID or LOG LINE]", nargs=-1)
 @common.json_option
 def explain(words: tuple[str, ...], as_json: bool) -> None:
-    """Explain a criterion, an error or a line of the mail log: cause, solution, prevention."""
+    """Explain a criterion, an error or a line of the mail log: cause, solution, prevention.
+
+    Exit status: 0 explained, 1 not known.
+    """
     from mailkeel.operate.catalogue import explain as look_up
     from mailkeel.report import explanation as report
 
@@ -144,6 +147,7 @@ def explain(words: tuple[str, ...], as_json: bool) -> None:
         common.emit_json(report.as_json(found))
     else:
         click.echo(report.render(found), nl=False)
+    sys.exit(0 if found.is_known else common.ERROR)
 
 
 @click.command("mail-spf-check")
