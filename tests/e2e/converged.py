@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from hosts import installed_root
-
 from mailkeel.lab.hosts import LabHost
 from mailkeel.lab.prepared import prepared_root
 from mailkeel.lab.roots import Root

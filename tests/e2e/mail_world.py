@@ -7,6 +7,7 @@ import contextlib
 import email
 import email.message
 import email.policy
+import functools
 import re
 import secrets
 import smtplib
@@ -142,9 +143,10 @@ class World:
             return self.mx.run(["tail", "-c", f"+{size + 1}", "/var/log/mail.log"]).stdout
 
         for expression in wanted:
-            assert wait_until(lambda: re.search(expression, new_lines()) is not None, 5), (
-                f"no {expression!r} in the log:\n{new_lines()}"
+            is_there = functools.partial(
+                lambda pattern: re.search(pattern, new_lines()) is not None, expression
             )
+            assert wait_until(is_there, 5), f"no {expression!r} in the log:\n{new_lines()}"
 
     def public_key(self, name: str) -> bytes | None:
         """The TXT record at a name, as BIND answers it."""

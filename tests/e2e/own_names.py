@@ -29,7 +29,7 @@ def serve(host: LabHost, records: str) -> None:
     host.write("/etc/bind/root.zone", _HEAD.format(zone="test.", address=host.ipv4) + silent)
     publish(host, records)
     host.run(["named", "-u", "bind", "-c", "/etc/bind/named.conf"])
-    assert wait_until(lambda: _answers(host), 20, interval_seconds=0.1), host.sh("dig example.com SOA").stdout
+    assert wait_until(lambda: _answers(host), 20, interval_seconds=0.1), "named does not answer"
 
 
 def publish(host: LabHost, records: str) -> None:
@@ -41,5 +41,8 @@ def publish(host: LabHost, records: str) -> None:
 
 
 def _answers(host: LabHost) -> bool:
-    asked = host.run(["dig", "+short", "+time=1", "+tries=1", "@127.0.0.1", "example.com", "SOA"], check=False)
-    return asked.status == 0 and "ns.example.com" in asked.stdout
+    try:
+        host.connect(host.ipv4, 53).close()
+    except OSError:
+        return False
+    return True

@@ -24,9 +24,7 @@ DAEMONS = ("dovecot", "master", "opendkim", "opendmarc", "rsyslogd")
 
 def mailkeel(host: LabHost, *arguments: str, env: Mapping[str, str] | None = None) -> Completed:
     """Run the installed command; its exit status is the caller's to judge."""
-    return _without_traceback(
-        host.run(["mailkeel", *arguments], check=False, timeout=APPLY_SECONDS, env=env)
-    )
+    return _without_traceback(host.run(["mailkeel", *arguments], check=False, timeout=APPLY_SECONDS, env=env))
 
 
 def from_checkout(
@@ -91,7 +89,9 @@ def snapshot(host: LabHost) -> Snapshot:
 
 
 #: Processes that come and go by themselves.
-_PASSING = frozenset({"(sd-pam)", "dpkg-query", "nsenter", "python3", "sh", "systemd-journal", "systemd-tmpfile"})
+_PASSING = frozenset(
+    {"(sd-pam)", "dpkg-query", "nsenter", "python3", "sh", "systemd-journal", "systemd-tmpfile"}
+)
 
 _LOOK = r"""
 import grp, hashlib, json, os, pwd, stat, subprocess

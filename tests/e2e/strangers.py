@@ -24,7 +24,7 @@ _FROM_ATTACKER = f"v=spf1 ip4:{ATTACKER[0]} ip6:{ATTACKER[1]} -all"
 
 @attrs.frozen
 class Stranger:
-    """A domain: its SPF and DMARC records ("" for none). Each has a DKIM key, and its mail ends in the sink."""
+    """A domain: its SPF and DMARC records ("" for none). Each has a DKIM key, and the sink as its MX."""
 
     name: str
     spf: str
@@ -53,7 +53,7 @@ def sign(raw: bytes, domain: Stranger) -> bytes:
 
 
 def serve_names(host: LabHost, own_records: str, own_domain: str) -> None:
-    """Let BIND on `host` answer for all strangers, for our own domain, and for the root: nothing else exists."""
+    """Let BIND on `host` answer for all strangers, our own domain, and the root: nothing else exists."""
     zones = {stranger.name: _records(stranger, host.ipv4) for stranger in STRANGERS}
     zones |= {own_domain: own_records, ".": f"ns.outside. A {host.ipv4}\n"}
     for name, records in zones.items():

@@ -346,10 +346,14 @@ class TestDishonestMail:
             reply = world.send(f"me@{SILENT.name}", ALICE, sent.raw, client)
         assert (reply.command, reply.code) == ("RCPT", 550)
 
-    def test_helo_name_that_belongs_to_others_is_refused(self, world: World) -> None:
+    @pytest.mark.parametrize("name", [SILENT.name, SILENT.name.upper(), f"{SILENT.name}."])
+    def test_name_that_never_sends_is_refused_at_rcpt(self, world: World, name: str) -> None:
+        """As the host's own name, and as the domain of the sender, in every way to write it."""
         sent = letter(f"me@{ATTACK.name}")
-        reply = world.send(f"me@{ATTACK.name}", ALICE, sent.raw, ATTACKER[0], helo=STRICT.name)
-        assert (reply.command, reply.code) == ("RCPT", 550)
+        as_host = world.send(f"me@{ATTACK.name}", ALICE, sent.raw, ATTACKER[0], helo=name)
+        assert (as_host.command, as_host.code) == ("RCPT", 550)
+        as_sender = world.send(f"me@{name}", ALICE, sent.raw, ATTACKER[0])
+        assert (as_sender.command, as_sender.code) == ("RCPT", 550)
 
 
 class TestBounces:

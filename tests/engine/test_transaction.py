@@ -37,6 +37,7 @@ from mailkeel.host.interface import Completed, Entry, Kind, ServiceState
 from mailkeel.spec.model import Dkim, Dmarc, DmarcPolicy, Domain, Spec
 
 MAIN_CF, MASTER_CF = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
+KEY_TABLE = "/etc/opendkim/KeyTable"
 KEY = "/etc/opendkim/keys/example.com/default.private"
 VERBS = ("start", "stop", "reload", "restart", "enable", "disable")
 
@@ -126,7 +127,7 @@ def test_a_changed_specification_disturbs_only_what_must_read_it(spec: Spec, exp
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/dovecot/mailkeel.denied", "/etc/rsyslog.d/60-mailkeel.conf", MASTER_CF]
+    "path", ["/etc/dovecot/mailkeel.denied", "/etc/rsyslog.d/60-mailkeel.conf", KEY_TABLE]
 )
 def test_a_managed_file_changed_by_hand_comes_back(path: str) -> None:
     """The plan shows it, and one daemon reads it again."""
@@ -138,6 +139,14 @@ def test_a_managed_file_changed_by_hand_comes_back(path: str) -> None:
     apply(host, ONE)
     assert host.entry(path) == good
     assert len(service_actions(host)) == 1
+
+
+def test_a_key_that_was_lost_is_made_anew_and_read() -> None:
+    """OpenDKIM would go on signing with the one in its memory."""
+    host = CONVERGED.host()
+    del host.state.entries[KEY]
+    apply(host, ONE)
+    assert service_actions(host) == ["reload opendkim"]
 
 
 def test_a_service_that_was_stopped_starts_again() -> None:
@@ -160,7 +169,7 @@ def test_packages_come_in_one_call_and_start_nothing_by_themselves() -> None:
     ]
     assert order == sorted(order)
     names = "rsyslog opendkim opendmarc dovecot postfix"
-    assert service_actions(host) == [f"start {names}"]
+    assert service_actions(host) == [f"start {names}", f"enable {names}"]
 
 
 # --- refused: nothing is changed
@@ -364,6 +373,7 @@ def test_an_interrupted_transaction_is_reported_and_taken_back_by_the_next_apply
     assert make_plan(host, CONVERGED.spec).is_empty
     undo(host)
     expected = STOCK.host()
+    expected.keys_made = 2  # those that were taken back
     apply(expected, CONVERGED.spec)
     undo(expected)
     assert not difference(comparable(expected.state), comparable(host.state))

@@ -45,6 +45,7 @@ def postfix_inputs(spec: Spec, facts: HostFacts) -> postfix.Inputs:
         sasl_socket=dovecot.SASL_SOCKET,
         key=pair.key,
         certificate=pair.certificate,
+        private_accounts=(itself.PROBE_ACCOUNT,),
     )
 
 

@@ -141,6 +141,8 @@ def _values(name: str, rdtype: str, world: _World) -> set[str]:
 def _unknown(record: DnsRecord, answer: Answer, what: str) -> Finding:
     question = f"{printable(record.name)} {record.type}"
     remedy = f"see that the domain is registered and delegated, then ask its servers: dig +trace {question}"
+    if answer.status is Status.NO_ANSWER:
+        remedy = f"see that a name server in /etc/resolv.conf answers, or ask from elsewhere: dig {question}"
     return Finding(record, Standing.UNKNOWN, (), answer.server, what, remedy)
 
 

@@ -21,7 +21,7 @@ def prepared_root(
     *,
     base: Root | None = None,
 ) -> Root:
-    """The root `base`, by default the bare one of `release`, after `prepare` ran on a host that started on it.
+    """The root `base`, by default the bare one of `release`, after `prepare` ran on a host started on it.
 
     Made on first use; a new `fingerprint`, or a new base, makes it again. The host has no network,
     and is shut down cleanly afterwards. What `prepare` raises is raised, and nothing is kept.

@@ -79,7 +79,10 @@ def explain(text: str) -> Explanation:
 
 
 _ROWS = {
-    "E1": ("A daemon does not start, or a service of it cannot work", "its configuration, its port or its files"),
+    "E1": (
+        "A daemon does not start, or a service of it cannot work",
+        "its configuration, its port or its files",
+    ),
     "E2": ("Mail is not signed, or a milter does not do its part", "keys, sockets, OpenDKIM's tables"),
     "E3": ("DNS does not show what it should", "records not published or not visible yet, or no resolver"),
     "E4": ("Mail is not delivered, or is refused", "credentials, reputation, the network, the receiver"),
@@ -93,9 +96,7 @@ def _of_error(error: KnownError, topic: Topic, asked: str) -> Explanation:
 def _of_criterion(known: Criterion, asked: str) -> Explanation:
     """`cause` is why a criterion fails or cannot be seen."""
     solution = f"{known.solution}; `mailkeel prove --only {known.id}` looks again"
-    return Explanation(
-        Topic.CRITERION, asked, known.id, known.title, known.cause, solution, known.prevention
-    )
+    return Explanation(Topic.CRITERION, asked, known.id, known.title, known.cause, solution, known.prevention)
 
 
 def _of_row(row: str, errors: tuple[KnownError, ...], asked: str) -> Explanation:
@@ -123,8 +124,8 @@ def _unknown(text: str, asked: str) -> Explanation:
         "the line may report nothing wrong, or something rare; another line just before it often says more"
         if looks_like_line
         else f"ids are those of the {len(ALL)} errors, of the criteria (V1, M2...), and the rows E1 to E4",
-        "give the whole line in quotes, with the name of its program; look at the lines of the same queue id or "
-        "process before it; `mailkeel explain E1` to E4 list what is known",
+        "give the whole line in quotes, with the name of its program; look at the lines of the same queue "
+        "id or process before it; `mailkeel explain E1` to E4 list what is known",
         "",
         nearest(text),
     )
@@ -132,8 +133,20 @@ def _unknown(text: str, asked: str) -> Explanation:
 
 def recognise(line: str) -> KnownError | None:
     """Give the most specific error that a log line or an SMTP reply shows; None for any other line."""
-    shown = line[:MAX_LINE_CHARACTERS]
-    return next((error for error in ALL if error.pattern.search(shown)), None)
+    telling = _telling(line[:MAX_LINE_CHARACTERS])
+    return next((error for error in ALL if error.pattern.search(telling)), None)
+
+
+#: What a stranger or a provider chooses, and no error is told by: addresses, ids, names of relays and hosts.
+_CHOSEN = re.compile(r"(?<=<)[^<>]{3,}+(?=>)|\brelay=[^ ,]++|\bhost [^ \[]++(?=\[)")
+_STATUS = re.compile(r"\bstatus=(\w{1,20}) \(")
+
+
+def _telling(line: str) -> str:
+    """The line without what may contain any word; nothing of a line that reports a delivery."""
+    plain = _CHOSEN.sub("", line)
+    status = _STATUS.search(plain)
+    return "" if status and status[1] == "sent" else plain
 
 
 def by_id(text: str) -> KnownError | None:

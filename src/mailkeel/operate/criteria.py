@@ -21,8 +21,8 @@ _LEAVE = "change the specification and run `mailkeel apply`, rather than the dae
 _WATCH = "let `mailkeel watch` run by its timer: it sees when a record goes"
 _TIMER = "let `mailkeel prove` run by a timer"
 _PUBLISH = (
-    "publish what `mailkeel dns records` shows, then follow it with `mailkeel dns check --wait` until every server "
-    "has it"
+    "publish what `mailkeel dns records` shows, then follow it with `mailkeel dns check --wait` until "
+    "every server has it"
 )
 
 CRITERIA: tuple[Criterion, ...] = (
@@ -52,7 +52,8 @@ CRITERIA: tuple[Criterion, ...] = (
         "B6",
         "Every domain has a signing key that only OpenDKIM can read",
         "a key is missing or damaged, or its owner or mode was changed: OpenDKIM then signs nothing",
-        "`mailkeel apply` sets owner and modes right and makes a missing key anew, whose record must be published",
+        "`mailkeel apply` sets owner and modes right and makes a missing key anew, whose record must be "
+        "published",
         "leave /etc/opendkim to mailkeel; keep the encrypted backup of the keys",
     ),
     Criterion(
@@ -73,7 +74,8 @@ CRITERIA: tuple[Criterion, ...] = (
         "A2",
         "Mail from here is signed, and the signature verifies",
         "OpenDKIM could not sign: key missing, of the wrong owner or mode, or OpenDKIM does not run",
-        "have opendkim's last line in /var/log/mail.log explained; `mailkeel apply` sets keys and modes right",
+        "have opendkim's last line in /var/log/mail.log explained; `mailkeel apply` sets keys and modes "
+        "right",
         "leave /etc/opendkim to mailkeel",
     ),
     Criterion(
@@ -100,8 +102,10 @@ CRITERIA: tuple[Criterion, ...] = (
     Criterion(
         "S2",
         "It is no open relay",
-        "smtpd_relay_restrictions or mynetworks lets strangers send to strangers, or nothing could be asked from here",
-        "`mailkeel plan` shows which setting differs; from another host: swaks --to a@example.org --server HOST",
+        "smtpd_relay_restrictions or mynetworks lets strangers send to strangers, or nothing could be "
+        "asked from here",
+        "`mailkeel plan` shows which setting differs; from another host: swaks --to a@example.org "
+        "--server HOST",
         _LEAVE,
     ),
     Criterion(
@@ -156,14 +160,17 @@ CRITERIA: tuple[Criterion, ...] = (
     Criterion(
         "V5",
         "A test message reaches another domain",
-        "nothing was sent yet (what arrives elsewhere cannot be seen from here), or it was refused or held up",
-        "`mailkeel prove --to ADDRESS` with a mailbox of yours elsewhere; `mailkeel queue list` if it is late",
+        "nothing was sent yet (what arrives elsewhere cannot be seen from here), or it was refused or "
+        "held up",
+        "`mailkeel prove --to ADDRESS` with a mailbox of yours elsewhere; `mailkeel queue list` if it is "
+        "late",
         "let the monthly test run by its timer",
     ),
     Criterion(
         "V6",
         "Its signature verifies at the receiver",
-        "nothing was sent yet, or the receiver could not verify: record missing, or the message changed on its way",
+        "nothing was sent yet, or the receiver could not verify: record missing, or the message changed "
+        "on its way",
         "read Authentication-Results in the headers at the receiver; compare with V2 of the proof",
         _WATCH,
     ),

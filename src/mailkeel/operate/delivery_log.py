@@ -133,9 +133,7 @@ _MILTER_SAID = re.compile(
     r"warning: (?:connect to Milter service|milter \S)|(?:\S+ )?(?:error loading key|can't load key)"
     r"|\S+: key data is not secure|\S+ dkim_\w+\(\)"
 )
-_LOGIN_FAILED = re.compile(
-    r"warning: \S+: SASL \S+ authentication failed|\S+ SASL authentication failed; server|.{0,200}\(auth failed, "
-)
+_LOGIN_FAILED = re.compile(r"warning: \S+: SASL \S+ authentication failed|.{0,200}\(auth failed, ")
 _STARTED = re.compile(
     r"daemon started|OpenD(?:KIM|MARC) Filter v\S+ starting|master: (?:Info: )?Dovecot v\S+ .{0,40}starting"
 )

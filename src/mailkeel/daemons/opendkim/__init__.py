@@ -47,7 +47,7 @@ def desired(spec: Spec, facts: HostFacts, owners: dict[str, tuple[str, ...]]) ->
         keys=tuple(_key(domain) for domain in spec.domains),
         files=_files(spec, facts, owners),
         symlinks=(Symlink("/etc/opendkim.conf", CONF, "where Debian's OpenDKIM reads its configuration"),),
-        services=(_service(),),
+        services=(_service(spec),),
         checks=(Check("opendkim -n", ("opendkim", "-n", "-x", "{root}" + CONF), FOLDER),),
     )
 
@@ -179,7 +179,8 @@ SuccessExitStatus=SIGKILL
 """
 
 
-def _service() -> Service:
+def _service(spec: Spec) -> Service:
+    keys = frozenset(key_path(domain.name, domain.dkim.selector) for domain in spec.domains)
     return Service(
         "opendkim",
         unit="opendkim.service",
@@ -187,7 +188,7 @@ def _service() -> Service:
         pid_file="/run/opendkim/opendkim.pid",
         process="opendkim",
         why="DKIM milter",
-        reload_on=frozenset({KEY_TABLE, SIGNING_TABLE, SCRIPT, INTERNAL_HOSTS}),
+        reload_on=frozenset({KEY_TABLE, SIGNING_TABLE, SCRIPT, INTERNAL_HOSTS}) | keys,
         restart_on=frozenset({CONF, "/etc/opendkim.conf", DROP_IN, _SOCKET_FOLDER}),
         probes=(Probe(_SOCKET),),
     )

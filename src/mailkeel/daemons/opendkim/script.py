@@ -43,26 +43,36 @@ local domains = { @DOMAINS@ }
 local owners = {
 @OWNERS@}
 
+-- Splits `display <address>`; all is the address where there are no brackets.
+local function in_brackets(text)
+  local first = text:find("<", 1, true)
+  if not first then return "", text end
+  local last = text:find(">", first, true)
+  if not last or text:find("%S", last + 1) then return "", nil end
+  return text:sub(1, first - 1), text:sub(first + 1, last - 1)
+end
+
 -- Reads the author's address out of a From header (RFC 5322 3.6.2). Quoted strings and comments are
 -- skipped, so that nothing in a display name is taken for an address. Gives nil where there is not
--- exactly one address that every program reads alike.
+-- exactly one address that every program reads alike. Takes time in proportion to the length.
 local function author(value)
-  local bare, depth, quoted, i = "", 0, false, 1
+  local bare, depth, quoted, i = {}, 0, false, 1
   while i <= #value do
     local c = value:sub(i, i)
     if c == "\\\\" and (quoted or depth > 0) then i = i + 1
     elseif quoted then if c == '"' then quoted = false end
-    elseif c == "(" then depth = depth + 1
+    elseif c == "(" then depth = depth + 1; bare[#bare + 1] = " "
     elseif depth > 0 then if c == ")" then depth = depth - 1 end
-    elseif c == '"' then quoted = true
-    else bare = bare .. c end
+    -- The opening quote stays: no address that is taken has one.
+    elseif c == '"' then quoted = true; bare[#bare + 1] = c
+    else bare[#bare + 1] = c end
     i = i + 1
   end
   if quoted or depth > 0 then return nil end
-  local display, address = bare:match("^%s*([^<>]*)<([^<>]*)>%s*$")
-  if not address then display, address = "", bare end
-  address = address:match("^%s*(.-)%s*$"):lower()
-  if display:find("[:;]") then return nil end
+  local display, address = in_brackets(table.concat(bare))
+  if not address or not address:find("%S") then return nil end
+  address = address:match("^%s*(.*%S)"):lower()
+  if display:find("[:;<>]") then return nil end
   for word in display:gmatch("[^%s,]+") do
     if word:find("@", 1, true) and word:lower() ~= address then return nil end
   end
@@ -73,7 +83,8 @@ end
 local function is_owned(login, user, domain)
   if not domains[domain] then return false end
   local plain = user:gsub("%+.*$", "")
-  if owners[plain] and next(owners[plain]) then return owners[plain][login] == true end
+  local logins = owners[user] or owners[plain]
+  if logins and next(logins) then return logins[login] == true end
   return plain == login
 end
 

@@ -28,12 +28,11 @@ _CONFIGURATION = """\
 debugLevel = 1
 TestOnly = 1
 
-# A host whose own name says that it sends no mail, or not from there.
+# Refused is only what bears the name, in EHLO or as envelope sender, of a domain that never sends
+# ("v=spf1 -all"). Any other failure is left to DMARC: a forwarded message fails SPF and may still pass
+# by its DKIM signature (RFC 7489 10.1). No_Mail only narrows what these two refuse: it needs "Fail".
 HELO_reject = Fail
-# A forwarded message fails SPF and may still pass DMARC by its DKIM signature (RFC 7489 10.1): the
-# envelope's domain alone refuses nothing,
-Mail_From_reject = False
-# except a domain that never sends ("v=spf1 -all").
+Mail_From_reject = Fail
 No_Mail = True
 
 # A broken record is its owner's fault, a DNS time-out nobody's: neither refuses mail.

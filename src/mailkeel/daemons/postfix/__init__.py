@@ -7,6 +7,7 @@ from functools import partial
 from mailkeel.daemons.postfix import local_mode, main_cf, master_cf, tables
 from mailkeel.daemons.postfix.inputs import Inputs, Milter, PolicyService
 from mailkeel.daemons.postfix.main_cf import Conflict
+from mailkeel.daemons.postfix.managed_block import logical_lines, wrap
 from mailkeel.facts import HostFacts
 from mailkeel.resources import Check, Desired, Directory, File, Package, Port, Probe, Service
 from mailkeel.spec.model import Spec
@@ -15,6 +16,7 @@ __all__ = ["MAIN_CF", "MASTER_CF", "Conflict", "Inputs", "Milter", "PolicyServic
 
 MAIN_CF = "/etc/postfix/main.cf"
 MASTER_CF = "/etc/postfix/master.cf"
+MAILUTILS_CONF = "/etc/mailutils.conf"
 QUEUE_DIRECTORY = "/var/spool/postfix"
 
 #: Debian 12's postfix.service is a dummy that is "active" whatever happens; the instance tells.
@@ -70,6 +72,11 @@ def _files(spec: Spec, facts: HostFacts, inputs: Inputs) -> tuple[File, ...]:
             tables.render_envelope_senders().encode(),
             "which envelope senders are sane",
         ),
+        File(
+            tables.PRIVATE_RECIPIENTS,
+            tables.render_private_recipients(inputs.private_accounts).encode(),
+            "which accounts the world may not write to",
+        ),
         File(tables.HEADER_CHECKS, tables.render_header_checks(spec).encode(), "removes forged verdicts"),
         File(
             tables.SUBMISSION_HEADER_CHECKS,
@@ -77,6 +84,11 @@ def _files(spec: Spec, facts: HostFacts, inputs: Inputs) -> tuple[File, ...]:
             "hides the author's address and program",
         ),
         File("/etc/mailname", f"{spec.primary.name}\n".encode(), "the mail name that other programs read"),
+        File(
+            MAILUTILS_CONF,
+            partial(_merge_mailutils, spec.primary.name),
+            "mail(1) writes as somebody of the mail domain",
+        ),
         File(MASTER_CF, partial(_merge_master, entries), "which listeners and services Postfix runs"),
         File(MAIN_CF, partial(_merge_main, sections), "Postfix's configuration"),
     )
@@ -90,6 +102,17 @@ def _merge_main(sections: tuple[main_cf.Section, ...], current: bytes | None) ->
 def _merge_master(entries: tuple[master_cf.Entry, ...], current: bytes | None) -> bytes:
     text = (current or b"").decode(errors="surrogateescape")
     return master_cf.merge(text, entries).encode(errors="surrogateescape")
+
+
+def _merge_mailutils(domain: str, current: bytes | None) -> bytes:
+    """The settings of mail(1), the person's own after ours: the last one counts."""
+    block = (
+        "# Written by mailkeel. Without it the author is somebody at the host's own name, which need not be\n"
+        "# a mail domain: such mail is not signed, and answers get lost.\n"
+        f"address {{\n  email-domain {domain};\n}};\n"
+    )
+    text = (current or b"").decode(errors="surrogateescape")
+    return wrap(block, "".join(logical_lines(text))).encode(errors="surrogateescape")
 
 
 def _service(facts: HostFacts, inputs: Inputs) -> Service:

@@ -29,10 +29,11 @@ class PolicyService:
 @attrs.frozen
 class Inputs:
     """Everything around Postfix. `sasl_socket` is relative to the queue directory; `key` and
-    `certificate` are paths."""
+    `certificate` are paths; `private_accounts` get mail from this host and its users only."""
 
     milters: tuple[Milter, ...]
     policy_service: PolicyService
     sasl_socket: str
     key: str
     certificate: str
+    private_accounts: tuple[str, ...] = ()

@@ -127,6 +127,7 @@ def _restrictions(inputs: Inputs) -> tuple[Setting, ...]:
                     "reject_non_fqdn_recipient",
                     "reject_unauth_destination",
                     "reject_unlisted_recipient",
+                    f"check_recipient_access texthash:{tables.PRIVATE_RECIPIENTS}",
                     f"check_policy_service unix:private/{inputs.policy_service.service}",
                 ]
             ),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from mailkeel.daemons.postfix.managed_block import logical_lines, wrap
+from mailkeel.daemons.postfix.managed_block import comments, logical_lines, text, wrap
 from mailkeel.errors import MailkeelError, Problem
 
 _HEADER = """\
@@ -48,18 +48,18 @@ class Conflict:
     wanted: str | None
 
 
-def literal(text: str) -> str:
+def literal(value: str) -> str:
     """Quote a text from outside for main.cf: `$` would start an expansion (postconf(5)).
 
     Raises MailkeelError where no quoting helps: control characters end a logical line.
     """
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise MailkeelError(
             Problem(
-                "main.cf", f"the value {text!r} holds a control character", "take it out of the specification"
+                "main.cf", f"the value {value!r} holds a control character", "take it out of the specification"
             )
         )
-    return text.replace("$", "$$")
+    return value.replace("$", "$$")
 
 
 def listed(values: Iterable[str]) -> str:
@@ -70,8 +70,8 @@ def listed(values: Iterable[str]) -> str:
 def merge(current: str, sections: Sequence[Section], superseded: Iterable[str] = ()) -> str:
     """Give the text of main.cf: the managed block, then the person's own settings as they were."""
     managed = _names(sections) | set(superseded)
-    kept = "".join(line for line in logical_lines(current) if _setting(line)[0] not in managed)
-    return wrap(f"{_HEADER}\n{_render(sections)}", kept)
+    kept = [comments(line) if _setting(line)[0] in managed else line for line in logical_lines(current)]
+    return wrap(f"{_HEADER}\n{_render(sections)}", "".join(kept))
 
 
 def conflicts(
@@ -109,9 +109,7 @@ def _render_section(section: Section) -> str:
 
 def _setting(line: str) -> tuple[str, str]:
     """Name and value of a logical line; the name is empty where it sets nothing."""
-    if not line.strip() or line.lstrip().startswith("#"):
-        return "", ""
-    name, _, value = line.partition("=")
+    name, _, value = text(line).partition("=")
     return name.strip(), " ".join(value.split())
 
 

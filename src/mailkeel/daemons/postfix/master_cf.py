@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from mailkeel.daemons.postfix.main_cf import Conflict
-from mailkeel.daemons.postfix.managed_block import logical_lines, wrap
+from mailkeel.daemons.postfix.managed_block import comments, logical_lines, text, wrap
 
 _HEADER = """\
 # Written by mailkeel. Between these marks every change is made by `mailkeel apply`. Services of your
@@ -97,7 +97,7 @@ STANDARD = (
 def merge(current: str, managed: Sequence[Entry], standard: Sequence[Entry] = STANDARD) -> str:
     """Give the text of master.cf: the managed entries, then all that was there and is not ours."""
     ours = {entry.key for entry in managed}
-    kept = [line for line in logical_lines(current) if _entry(line)[0] not in ours]
+    kept = [comments(line) if _entry(line)[0] in ours else line for line in logical_lines(current)]
     there = {_entry(line)[0] for line in kept}
     block = _HEADER + "".join(entry.render() for entry in managed)
     added = "".join(entry.render() for entry in standard if entry.key not in there)
@@ -119,8 +119,8 @@ def conflicts(current: str, managed: Iterable[Entry]) -> tuple[Conflict, ...]:
 
 def _entry(line: str) -> tuple[str, str]:
     """Key and remaining fields of a logical line; the key is empty where there is no service."""
-    fields = line.split(None, 2)
-    if len(fields) < 3 or line.startswith("#"):
+    fields = text(line).split(None, 2)
+    if len(fields) < 3:
         return "", ""
     return _key(fields[0], fields[1]), " ".join(fields[2].split())
 

@@ -12,9 +12,17 @@ FOLDER = "/etc/postfix/mailkeel"
 ALIASES = f"{FOLDER}/aliases"
 SENDER_LOGINS = f"{FOLDER}/sender_logins"
 ENVELOPE_SENDERS = f"{FOLDER}/envelope_senders"
+PRIVATE_RECIPIENTS = f"{FOLDER}/private_recipients"
 HEADER_CHECKS = f"{FOLDER}/header_checks"
 SUBMISSION_HEADER_CHECKS = f"{FOLDER}/submission_header_checks"
-PATHS = (ALIASES, SENDER_LOGINS, ENVELOPE_SENDERS, HEADER_CHECKS, SUBMISSION_HEADER_CHECKS)
+PATHS = (
+    ALIASES,
+    SENDER_LOGINS,
+    ENVELOPE_SENDERS,
+    PRIVATE_RECIPIENTS,
+    HEADER_CHECKS,
+    SUBMISSION_HEADER_CHECKS,
+)
 
 
 def aliases(spec: Spec) -> dict[str, tuple[str, ...]]:
@@ -55,7 +63,8 @@ def render_sender_logins(spec: Spec) -> str:
     with any extension, and the aliases that lead to it."""
     rows = []
     names = [re.escape(name) for name in mail_names(spec)]
-    for alias, logins in owners(spec).items():
+    # An alias with a plus sign is more than an extension of another one.
+    for alias, logins in sorted(owners(spec).items(), key=lambda item: "+" not in item[0]):
         if logins:
             rows += [rf"/^{re.escape(alias)}(\+[^@]*)?@{name}$/  {','.join(logins)}" for name in names]
     rows += [rf"/^([^@+]+)(\+[^@]*)?@{name}$/  ${{1}}" for name in names]
@@ -83,6 +92,13 @@ def render_envelope_senders() -> str:
         "/./  553 5.1.7 Sender address is not an ordinary one (RFC 5321 4.1.2): local-part@domain expected",
     )
     return _text("Envelope senders, before any other program sees them.", rows)
+
+
+def render_private_recipients(accounts: Iterable[str]) -> str:
+    """Refuse accounts that nobody outside has business with, in the words for one that does not exist.
+    A key that ends in @ stands for every domain, and for every extension (access(5))."""
+    rows = (f"{account + '@':<20} 550 5.1.1 User unknown in local recipient table" for account in accounts)
+    return _text("Recipients that only this host and its users may write to.", rows)
 
 
 def render_header_checks(spec: Spec) -> str:

@@ -10,23 +10,25 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dkim-record-missing",
         "A DKIM record is not in DNS",
-        r"record not found|key retrieval failed|no key for signature|query: \S{1,200}_domainkey|public key: not available",
+        r"record not found|key retrieval failed|no key for signature|query: \S{1,200}_domainkey"
+        r"|public key: not available",
         Level.WARNING,
         "E3",
-        "the TXT record at SELECTOR._domainkey.DOMAIN does not exist, or is not visible yet; for mail from "
-        "outside it is the sender's record that is missing",
-        "for a domain of yours: `mailkeel dns records` shows the record to publish, `mailkeel dns check --wait` "
-        "follows it until every server has it",
+        "the TXT record at SELECTOR._domainkey.DOMAIN does not exist, or is not visible yet; for mail "
+        "from outside it is the sender's record that is missing",
+        "for a domain of yours: `mailkeel dns records` shows the record to publish, `mailkeel dns check "
+        "--wait` follows it until every server has it",
         "publish a record before its key signs, and leave an old one for a week after",
     ),
     KnownError(
         "dkim-record-mismatch",
         "The DKIM record in DNS belongs to another key",
-        r"keys do not match|key mismatch|bad signature data|signature verification failed|dkim=fail",
+        r"opendkim\[\d+\]: .{0,60}\bs=\S{1,80} d=.{0,300}SSL error|keys do not match|key mismatch"
+        r"|bad signature data|signature verification failed|dkim=fail",
         Level.WARNING,
         "E3",
-        "the record was not replaced when the key was, a resolver still remembers the old one, or the message "
-        "was changed on its way",
+        "the record is damaged, was not replaced when the key was, a resolver still remembers the old "
+        "one, or the message was changed on its way",
         "`mailkeel dns check` compares record and key; publish the one that `mailkeel dns records` shows",
         "change keys by `mailkeel dkim rotate` only: it keeps both records for as long as mail is under way",
     ),
@@ -43,14 +45,14 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dns-try-again",
         "The name of a domain could not be looked up",
-        r"Name service error for name=\S{1,260} type=\S{1,5}: Host not found, try again|Temporary failure in name "
-        r"resolution|type=\S{1,5}: (SERVFAIL|Connection timed out)",
+        r"Name service error for name=\S{1,260} type=\S{1,5}: Host not found, try again"
+        r"|Temporary failure in name resolution|type=\S{1,5}: (SERVFAIL|Connection timed out)",
         Level.WARNING,
         "E3",
-        "the resolver in /etc/resolv.conf does not answer, or the domain's own name servers do not; Postfix tries "
-        "again by itself until the queue lifetime ends",
-        "`dig MX DOMAIN`: if every name fails, mend the resolver, then `systemctl restart postfix` (its chroot "
-        "holds a copy of resolv.conf) and `mailkeel queue flush`; if one fails, its owner must act",
+        "the resolver in /etc/resolv.conf does not answer, or the domain's own name servers do not; "
+        "Postfix tries again by itself until the queue lifetime ends",
+        "`dig MX DOMAIN`: if every name fails, mend the resolver, then `systemctl restart postfix` (its "
+        "chroot holds a copy of resolv.conf) and `mailkeel queue flush`; if one fails, its owner must act",
         "run a resolver on this host",
     ),
     KnownError(
@@ -61,10 +63,10 @@ ERRORS: tuple[KnownError, ...] = (
         r"|\b5\.4\.4\b|\b5\.1\.2\b",
         Level.ERROR,
         "E3",
-        "DNS says that there is no such name, or that it has neither mail servers nor an address: mostly a "
-        "misspelling in the address, or in `relay.host`",
-        "look at the name in the line with `dig MX NAME`; for the relay correct it in the specification, then "
-        "`mailkeel apply`",
+        "DNS says that there is no such name, or that it has neither mail servers nor an address: mostly "
+        "a misspelling in the address, or in `relay.host`",
+        "look at the name in the line with `dig MX NAME`; for the relay correct it in the specification, "
+        "then `mailkeel apply`",
         "none for a misspelt recipient: the bounce tells the sender",
     ),
     KnownError(
@@ -74,29 +76,30 @@ ERRORS: tuple[KnownError, ...] = (
         r"|domain of sender address .{0,120} does not (exist|resolve)",
         Level.WARNING,
         "E3",
-        "the domain of the envelope sender has neither MX nor address: forged mail, a domain whose records are "
-        "not published yet, or a resolver that fails",
-        "for mail of yours: publish the records (`mailkeel dns check`); for mail from outside nothing is to be "
-        "done unless `dig` fails for every name",
+        "the domain of the envelope sender has neither MX nor address: forged mail, a domain whose "
+        "records are not published yet, or a resolver that fails",
+        "for mail of yours: publish the records (`mailkeel dns check`); for mail from outside nothing is "
+        "to be done unless `dig` fails for every name",
         _CHECK,
     ),
     KnownError(
         "dns-reverse-missing",
         "Mail refused: an address has no name in DNS",
-        r"cannot find your (reverse )?hostname|\b[45]\.7\.25\b|does not have a PTR|no PTR record|no reverse DNS"
-        r"|reverse DNS (lookup|entry|record)|\brDNS\b|missing reverse",
+        r"cannot find your (reverse )?hostname|\b[45]\.7\.25\b|does not have a PTR|no PTR record"
+        r"|no reverse DNS|reverse DNS (lookup|entry|record)|\brDNS\b|missing reverse",
         Level.ERROR,
         "E3",
-        "the sending address has no PTR record, or one whose name does not lead back to it; many servers refuse "
-        "that. In a reply it is your address that is meant",
-        "set the PTR (reverse DNS) of each address at your hosting provider to the name in `hostname`; until "
-        "IPv6 has one: `inet_protocols = ipv4`",
+        "the sending address has no PTR record, or one whose name does not lead back to it; many servers "
+        "refuse that. In a reply it is your address that is meant",
+        "set the PTR (reverse DNS) of each address at your hosting provider to the name in `hostname`; "
+        "until IPv6 has one: `inet_protocols = ipv4`",
         "set reverse DNS before the first message leaves",
     ),
     KnownError(
         "dns-helo-unknown",
         "Mail refused: the greeting name is not in DNS",
-        r"Helo command rejected|HELO .{0,80}(does not resolve|invalid|not found)|EHLO .{0,40}(does not resolve|invalid)",
+        r"Helo command rejected|HELO .{0,80}(does not resolve|invalid|not found)"
+        r"|EHLO .{0,40}(does not resolve|invalid)",
         Level.WARNING,
         "E3",
         "the name in HELO is no full name, or has no address in DNS. In a reply it is your host's name",
@@ -128,13 +131,26 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dns-dane-failed",
         "The receiver's DANE records do not fit its certificate",
-        r"TLSA lookup error|TLSA records? .{0,60}(not|unusable|mismatch)|no matching DANE TLSA|DANE .{0,40}fail",
+        r"TLSA lookup error|TLSA records? .{0,60}(not|unusable|mismatch)|no matching DANE TLSA"
+        r"|DANE .{0,40}fail",
         Level.WARNING,
         "E3",
-        "the receiver publishes TLSA records that its server does not match, or that cannot be fetched securely; "
-        "mail waits rather than go to an impostor",
-        "look at it with https://dane.sys4.de, tell its postmaster; for one domain: a `none` or `may` entry in the "
-        "TLS policy",
+        "the receiver publishes TLSA records that its server does not match, or that cannot be fetched "
+        "securely; mail waits rather than go to an impostor",
+        "look at it with https://dane.sys4.de, tell its postmaster; for one domain: a `none` or `may` "
+        "entry in the TLS policy",
         "use a validating resolver on this host",
+    ),
+    KnownError(
+        "dns-no-dnssec",
+        "The resolver does not validate DNSSEC",
+        r"DNSSEC validation may be unavailable|dnssec_probe",
+        Level.WARNING,
+        "E3",
+        "Postfix is set to use DANE, but the resolver in /etc/resolv.conf marks no answer as validated; "
+        "mail goes out with ordinary TLS",
+        "run a validating resolver on this host (unbound, or BIND with dnssec-validation), or set "
+        "smtp_tls_security_level to `may`",
+        "let mailkeel choose: it looks whether the resolver can be trusted",
     ),
 )

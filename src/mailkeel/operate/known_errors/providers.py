@@ -15,8 +15,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E4",
         "Google found no SPF or DKIM pass for the author's domain, or its DMARC policy forbids the message",
-        "`mailkeel prove` shows which of V2, V3, V4 fails; publish what `mailkeel dns records` shows, then send "
-        "again",
+        "`mailkeel prove` shows which of V2, V3, V4 fails; publish what `mailkeel dns records` shows, "
+        "then send again",
         _AUTHENTICATE,
     ),
     KnownError(
@@ -35,8 +35,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"unusual rate of (unsolicited )?(mail|email)|\b4\.7\.28\b|421-4\.7\.0|receiving mail at a rate",
         Level.WARNING,
         "E4",
-        "Google gets more mail from this address, network or domain than its reputation allows; Postfix tries "
-        "again by itself",
+        "Google gets more mail from this address, network or domain than its reputation allows; Postfix "
+        "tries again by itself",
         "see whether an account is abused (`mailkeel queue list`, sasl_username in mail.log); otherwise wait",
         _REPUTATION,
     ),
@@ -67,7 +67,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E4",
         "the account at the provider has two-factor login; its ordinary password is not taken for SMTP",
-        "make an app password at the provider, put it into the credentials file of the relay, `mailkeel apply`",
+        "make an app password at the provider, put it into the credentials file of the relay, `mailkeel "
+        "apply`",
         "use a password made for this host alone",
     ),
     KnownError(
@@ -87,8 +88,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E4",
         "the address, or the provider's whole network, is on Microsoft's own block list",
-        "ask for removal at https://sender.office.com (5.7.6xx) or by the form that the reply names (S3140, S3150); "
-        "until then send through a relay",
+        "ask for removal at https://sender.office.com (5.7.6xx) or by the form that the reply names "
+        "(S3140, S3150); until then send through a relay",
         "use an address with a clean past, set its reverse DNS, register with Microsoft's SNDS",
     ),
     KnownError(
@@ -104,7 +105,8 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "yahoo-deferred",
         "Yahoo slows this host down or blocks it",
-        r"\[(TSS?\d\d|GL01|IPTS\d\d|BL\d\d)\]|temporarily deferred due to (unexpected volume|user complaints)",
+        r"\[(TSS?\d\d|GL01|IPTS\d\d|BL\d\d)\]"
+        r"|temporarily deferred due to (unexpected volume|user complaints)",
         Level.WARNING,
         "E4",
         "complaints of Yahoo's users, or more mail than the address's reputation allows",

@@ -15,10 +15,10 @@ ERRORS: tuple[KnownError, ...] = (
         r"key data is not secure: .{0,300}is in group \d+ which has multiple users",
         Level.ERROR,
         "E2",
-        "the key's file may be read by its group, and another account (usually postfix, as many guides advise) "
-        "was added to that group",
-        "`gpasswd -d postfix opendkim`, then `systemctl restart opendkim`; Postfix reaches the socket through "
-        "its folder, which has the group postfix and the setgid bit",
+        "the key's file may be read by its group, and another account (usually postfix, as many guides "
+        "advise) was added to that group",
+        "`gpasswd -d postfix opendkim`, then `systemctl restart opendkim`; Postfix reaches the socket "
+        "through its folder, which has the group postfix and the setgid bit",
         "add nobody to the group opendkim",
     ),
     KnownError(
@@ -27,8 +27,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"key data is not secure",
         Level.ERROR,
         "E2",
-        "the key, or a folder above it, may be read or written by other accounts; OpenDKIM then signs nothing "
-        "and mail waits",
+        "the key, or a folder above it, may be read or written by other accounts; OpenDKIM then signs "
+        "nothing and mail waits",
         "`mailkeel apply` sets owner and modes: root:opendkim, 640 for the key, 750 for the folders",
         _KEYS,
     ),
@@ -39,8 +39,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E2",
         "the file that the key table names was removed or renamed, or the key was never made",
-        "`mailkeel dkim restore` brings it back from the backup; without one `mailkeel apply` makes a new key, "
-        "whose record must be published then",
+        "`mailkeel dkim restore` brings it back from the backup; without one `mailkeel apply` makes a new "
+        "key, whose record must be published then",
         "keep the encrypted backup of the keys (`mailkeel dkim list` shows each key)",
     ),
     KnownError(
@@ -57,13 +57,13 @@ ERRORS: tuple[KnownError, ...] = (
         "dkim-key-damaged",
         "The private DKIM key is damaged",
         r"(d2i_PrivateKey_bio|PEM_read_bio_PrivateKey|EVP_PKEY_get1_RSA)\S{0,4} failed"
-        r"|opendkim\[\d+\]: .{0,40}SSL error:\w{1,16}:asn1",
+        r"|opendkim\[\d+\]: \w{1,40}: SSL error:\w{1,16}:asn1",
         Level.ERROR,
         "E2",
         "the file is not a PEM private key, is empty or cut short; or it is an Ed25519 key where "
         "SignatureAlgorithm says rsa-sha256",
-        "check it with `openssl pkey -in FILE -noout`; bring it back with `mailkeel dkim restore`, or remove it "
-        "and let `mailkeel apply` make a new one",
+        "check it with `openssl pkey -in FILE -noout`; bring it back with `mailkeel dkim restore`, or "
+        "remove it and let `mailkeel apply` make a new one",
         "do not edit key files; copy them with cp -a",
     ),
     KnownError(
@@ -79,11 +79,12 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dkim-table-wrong",
         "OpenDKIM's tables do not fit together",
-        r"key '.{1,200}' not found in KeyTable|KeyTable entry .{0,200}(corrupt|malformed)|error loading key '",
+        r"key '.{1,200}' not found in KeyTable|KeyTable entry .{0,200}(corrupt|malformed)"
+        r"|error loading key '",
         Level.ERROR,
         "E2",
-        "the signing table names a key that the key table lacks, or whose file could not be loaded: the line "
-        "before, by OpenDKIM, says which",
+        "the signing table names a key that the key table lacks, or whose file could not be loaded: the "
+        "line before, by OpenDKIM, says which",
         "have the line before explained; `mailkeel apply` writes both tables anew",
         _KEYS,
     ),
@@ -94,7 +95,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.WARNING,
         "E2",
         "the domain of the From header is not one of the domains that this host signs for",
-        "add the domain to the specification (`mailkeel domain add`), or let the program write as one of yours",
+        "add the domain to the specification (`mailkeel domain add`), or let the program write as one of "
+        "yours",
         "write as a domain that is in the specification: without a signature DMARC fails at the receiver",
     ),
     KnownError(
@@ -103,19 +105,20 @@ ERRORS: tuple[KnownError, ...] = (
         r"not internal|external host .{1,200} attempted to send as|: not authenticated",
         Level.WARNING,
         "E2",
-        "OpenDKIM signs what comes from this host or with a password; this came from elsewhere with an address "
-        "of ours, without one",
+        "OpenDKIM signs what comes from this host or with a password; this came from elsewhere with an "
+        "address of ours, without one",
         "let the sender's program log in on port 587 or 465; if it is forged, nothing is to be done",
         "let every device log in to send",
     ),
     KnownError(
         "dkim-signing-failed",
         "OpenDKIM could not make a signature",
-        r"dkim_(sign|eom|eoh)\(\)|resource unavailable|opendkim\[\d+\]: .{0,40}SSL error",
+        r"dkim_(sign|eom|eoh)\(\)|resource unavailable|opendkim\[\d+\]: \w{1,40}: SSL error",
         Level.ERROR,
         "E2",
         "the key cannot be used, or the message has headers that no signature can be made of",
-        "look at the lines of opendkim around this one; `mailkeel prove --only A2` shows whether signing works",
+        "look at the lines of opendkim around this one; `mailkeel prove --only A2` shows whether signing "
+        "works",
         _KEYS,
     ),
     KnownError(
@@ -124,10 +127,10 @@ ERRORS: tuple[KnownError, ...] = (
         r"connect to Milter service \S{1,300}: No such file",
         Level.ERROR,
         "E2",
-        "OpenDKIM or OpenDMARC (the socket's path tells which) is not running, or listens at another path than "
-        "the one in smtpd_milters; in Postfix's chroot paths start at /var/spool/postfix",
-        "`systemctl restart opendkim opendmarc`; if one does not start, its own lines in /var/log/mail.log say "
-        "why; mail that waits is tried again by itself",
+        "OpenDKIM or OpenDMARC (the socket's path tells which) is not running, or listens at another path "
+        "than the one in smtpd_milters; in Postfix's chroot paths start at /var/spool/postfix",
+        "`systemctl restart opendkim opendmarc`; if one does not start, its own lines in "
+        "/var/log/mail.log say why; mail that waits is tried again by itself",
         _SOCKET,
     ),
     KnownError(
@@ -147,7 +150,19 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E2",
         "the socket, or its folder, does not belong to the group postfix",
-        "`mailkeel apply` sets the folder to opendkim:postfix (opendmarc:postfix) 2750; then restart the milter",
+        "`mailkeel apply` sets the folder to opendkim:postfix (opendmarc:postfix) 2750; then restart the "
+        "milter",
+        _SOCKET,
+    ),
+    KnownError(
+        "milter-bad-address",
+        "The address of a milter is not written as one",
+        r"Milter service needs transport:endpoint|bad (socket|endpoint|transport) .{0,60}milter",
+        Level.ERROR,
+        "E2",
+        "an entry of smtpd_milters or non_smtpd_milters is not `unix:PATH` or `inet:HOST:PORT`; every "
+        "client is answered with 451 4.3.5",
+        "correct the entry (`postconf smtpd_milters`), then `postfix reload`",
         _SOCKET,
     ),
     KnownError(
@@ -157,19 +172,21 @@ ERRORS: tuple[KnownError, ...] = (
         r"|can't (bind|chown|create) .{0,40}socket|milter socket .{0,200}(denied|in use)",
         Level.ERROR,
         "E2",
-        "the folder of the socket is missing or not writable for the daemon's account, or another process uses "
-        "the socket",
-        "`mailkeel apply` makes the folders with the right owner; then `systemctl restart opendkim opendmarc`",
+        "the folder of the socket is missing or not writable for the daemon's account, or another process "
+        "uses the socket",
+        "`mailkeel apply` makes the folders with the right owner; then `systemctl restart opendkim "
+        "opendmarc`",
         _SOCKET,
     ),
     KnownError(
         "milter-broke-off",
         "A milter stopped in the middle of a message",
-        r"warning: milter \S{1,300}: (can't|unreasonable|unexpected|malformed)|milter \S{1,300} reply .{0,40}timed",
+        r"warning: milter \S{1,300}: (can't|unreasonable|unexpected|malformed)"
+        r"|milter \S{1,300} reply .{0,40}timed",
         Level.WARNING,
         "E2",
-        "OpenDKIM or OpenDMARC ended, was restarted, or waited too long for DNS while Postfix talked to it; the "
-        "sender tries the message again",
+        "OpenDKIM or OpenDMARC ended, was restarted, or waited too long for DNS while Postfix talked to "
+        "it; the sender tries the message again",
         "if it repeats, see `systemctl status opendkim opendmarc` and whether the resolver answers",
         "run a resolver on this host; let systemd restart the milters",
     ),
@@ -191,7 +208,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E2",
         "a milter is down, or could not load its key: nothing may leave unsigned or come in unjudged",
-        "the line just before, of postfix (connect to Milter service) or opendkim, says why: have that explained",
+        "the line just before, of postfix (connect to Milter service) or opendkim, says why: have that "
+        "explained",
         "let `mailkeel watch` run by its timer",
     ),
 )

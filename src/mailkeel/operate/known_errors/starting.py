@@ -10,11 +10,11 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-main-cf-syntax",
         "main.cf has a line that is no setting",
-        r"main\.cf, line \d+: missing '='|main\.cf, line \d+: (missing|bad|extra)",
+        r"main\.cf, line \d+: (missing|bad|extra)|macro processing error|macro call nesting",
         Level.ERROR,
         "E1",
-        "a line of /etc/postfix/main.cf is not `name = value`; a value that goes on in the next line must "
-        "be indented there (postconf(5))",
+        "a line of /etc/postfix/main.cf is not `name = value` (a value that goes on in the next line must "
+        "be indented there), or a setting refers to itself (postconf(5))",
         "open main.cf at the line named, mend it, and see that `postconf -n` is silent on stderr; "
         "`mailkeel undo` brings the last good configuration back",
         _PLAN,
@@ -22,13 +22,13 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-master-cf-syntax",
         "master.cf has an entry that Postfix cannot read",
-        r"(/master\.cf: line \d+: (?!undefined))|master\.cf, line \d+",
+        r"/master\.cf: line \d+:|invalid \w{1,12} field \".{1,80}\" in|cannot execute /usr/sbin/postconf!",
         Level.ERROR,
         "E1",
-        "an entry of /etc/postfix/master.cf lacks one of its eight columns, or one of them holds something "
-        "else than master(5) allows",
-        "open master.cf at the line named and compare the entry with its neighbours; `postconf -M` shows how "
-        "Postfix reads the file",
+        "an entry of /etc/postfix/master.cf lacks one of its eight columns, or one of them holds "
+        "something else than master(5) allows; `cannot execute /usr/sbin/postconf!` is what Postfix's "
+        "start says of it",
+        "`postconf -M` names the entry; compare it with its neighbours in master.cf",
         _PLAN,
     ),
     KnownError(
@@ -45,7 +45,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-deprecated-parameter",
         "A setting is about to disappear from Postfix",
-        r"main\.cf: support for parameter|master\.cf: support for parameter|support for .{1,80} will be removed",
+        r"support for .{1,80} will be removed",
         Level.WARNING,
         "E1",
         "this version of Postfix still obeys the setting, a later one will not",
@@ -59,8 +59,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"|parameter \S{1,80}: bad|invalid .{0,40}parameter value|bad parameter value|unknown time unit",
         Level.ERROR,
         "E1",
-        "a number, a yes/no or a time is not written as postconf(5) wants it; the daemon that reads it ends "
-        "at once",
+        "a number, a yes/no or a time is not written as postconf(5) wants it; the daemon that reads it "
+        "ends at once",
         "the line names the setting: `postconf -d NAME` shows a value of the right kind; correct it, then "
         "`postfix reload`",
         _PLAN,
@@ -68,11 +68,12 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-bad-network",
         "An address in a list of networks is not one",
-        r"bad net/mask pattern|non-null host address bits|bad address pattern|bad network value",
+        r"bad net/mask pattern|bad mask length|non-null host address bits|bad address pattern"
+        r"|bad network value",
         Level.ERROR,
         "E1",
-        "an entry of mynetworks, or of another list of networks, is no address or has bits outside its mask: "
-        "127.0.0.1/8 for 127.0.0.0/8",
+        "an entry of mynetworks, or of another list of networks, is no address or has bits outside its "
+        "mask: 127.0.0.1/8 for 127.0.0.0/8",
         "correct the entry (the line often names what was meant), then `postfix reload`",
         _PLAN,
     ),
@@ -82,8 +83,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"no local interface found for|Cannot assign requested address",
         Level.ERROR,
         "E1",
-        "inet_interfaces (or master.cf) names an address that no interface of this host has, or does not have "
-        "yet at boot",
+        "inet_interfaces (or master.cf) names an address that no interface of this host has, or does not "
+        "have yet at boot",
         "compare `postconf inet_interfaces` with `ip address`; set it to `all` or to an address that is here",
         "give the host static addresses, or leave inet_interfaces at `all` or `loopback-only`",
     ),
@@ -104,7 +105,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"bind \S{1,80} port \S{1,20}: Permission denied",
         Level.ERROR,
         "E1",
-        "ports below 1024 need root, and this Postfix was started without it or in a container that forbids it",
+        "ports below 1024 need root, and this Postfix was started without it or in a container that "
+        "forbids it",
         "start it with `systemctl start postfix` as root; in a container allow CAP_NET_BIND_SERVICE",
         "let systemd start Postfix",
     ),
@@ -126,13 +128,14 @@ ERRORS: tuple[KnownError, ...] = (
         "E1",
         "Postfix was stopped, or ended at its start; mail that programs of this host hand in stays in the "
         "maildrop queue meanwhile",
-        "`systemctl start postfix`; if it does not stay, the lines before this one in /var/log/mail.log say why",
+        "`systemctl start postfix`; if it does not stay, the lines before this one in /var/log/mail.log "
+        "say why",
         "let `mailkeel watch` run by its timer",
     ),
     KnownError(
         "postfix-backup-values",
         "Postfix uses old default values",
-        r"using backwards-compatible default setting|Postfix is running with backwards-compatible",
+        r"(using|with) backwards-compatible default setting",
         Level.WARNING,
         "E1",
         "compatibility_level in main.cf is lower than this version's, so some defaults are those of long ago",
@@ -140,21 +143,9 @@ ERRORS: tuple[KnownError, ...] = (
         "set the compatibility level after an upgrade of Debian",
     ),
     KnownError(
-        "postfix-throttled",
-        "A daemon of Postfix ends again and again",
-        r"bad command startup -- throttling|pid \d+ (exit status [1-9]|killed by signal)",
-        Level.ERROR,
-        "E1",
-        "a program of Postfix ends as soon as it starts; the reason is in a line that it logged itself just "
-        "before (fatal: ...)",
-        "look for `fatal` or `panic` just above in /var/log/mail.log and have that line explained",
-        _PLAN,
-    ),
-    KnownError(
         "postfix-program-missing",
         "master.cf names a program that is not there",
-        r"(master|exec)\S* .{0,80}/sbin/\S{1,80}: No such file|can't find executable|transport \S{1,80}: "
-        r"exec .{1,80}: No such file",
+        r"master_spawn: exec \S{1,200}: ",
         Level.ERROR,
         "E1",
         "the last column of an entry in master.cf names a daemon that this Postfix does not have",
@@ -175,11 +166,11 @@ ERRORS: tuple[KnownError, ...] = (
         "postfix-table-missing",
         "A lookup table is missing",
         r"(open database|error: open|fatal: open) \S{1,200}: No such file|\bis unavailable\. (open|table)"
-        r"|table lookup (error|problem)",
+        r"|table lookup problem| lookup error for \"",
         Level.ERROR,
         "E1",
-        "main.cf names a table that does not exist; a hash: or lmdb: table also needs its compiled form beside "
-        "it. Until it is there mail is answered with 451 and waits",
+        "main.cf names a table that does not exist; a hash: or lmdb: table also needs its compiled form "
+        "beside it. Until it is there mail is answered with 451 and waits",
         "write the file, and for hash: run `postmap FILE` (`newaliases` for aliases); then `postfix reload`",
         "let mailkeel write the tables: it uses types that need no compiling",
     ),
@@ -199,8 +190,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"unknown smtpd restriction|unknown or deprecated .{0,20}restriction",
         Level.ERROR,
         "E1",
-        "a word in one of the smtpd_..._restrictions is no restriction; `postfix check` does not see that, and "
-        "every client is answered with 451 4.3.5",
+        "a word in one of the smtpd_..._restrictions is no restriction; `postfix check` does not see "
+        "that, and every client is answered with 451 4.3.5",
         "correct the word that the line names, then `postfix reload`",
         _PLAN,
     ),
@@ -210,8 +201,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"in parameter smtpd_relay_restrictions or smtpd_recipient_restrictions, specify",
         Level.ERROR,
         "E1",
-        "neither smtpd_relay_restrictions nor smtpd_recipient_restrictions holds reject_unauth_destination or "
-        "another word that refuses strangers",
+        "neither smtpd_relay_restrictions nor smtpd_recipient_restrictions holds "
+        "reject_unauth_destination or another word that refuses strangers",
         "`postconf -X smtpd_relay_restrictions` brings the safe default back; then `postfix reload`",
         _PLAN,
     ),
@@ -221,15 +212,16 @@ ERRORS: tuple[KnownError, ...] = (
         r"/var/spool/postfix/\S{1,200} and /\S{1,200} differ",
         Level.WARNING,
         "E1",
-        "Postfix's daemons see copies of /etc/resolv.conf and other files in their chroot; the original has "
-        "changed since. With an old resolv.conf they ask a resolver that is gone",
+        "Postfix's daemons see copies of /etc/resolv.conf and other files in their chroot; the original "
+        "has changed since. With an old resolv.conf they ask a resolver that is gone",
         "`systemctl restart postfix` copies them anew (on Debian 12 a reload does not)",
         "restart Postfix whenever the resolver changes",
     ),
     KnownError(
         "postfix-wrong-owner",
         "A file of Postfix belongs to someone else",
-        r"warning: not owned by (root|postfix|group)|not set-gid or not owner\+group|group or other writable",
+        r"not owned by (root|postfix|group)|not set-gid or not owner\+group|group or other writable"
+        r"|scan_dir_push: open directory|integrity check failed",
         Level.WARNING,
         "E1",
         "owner or mode of a file or folder of Postfix was changed by hand",
@@ -240,14 +232,15 @@ ERRORS: tuple[KnownError, ...] = (
         "certificate-unusable",
         "The TLS certificate or its key cannot be used",
         r"cannot (get|load|use) .{0,40}(certificate|private key|key|chain|CA)|No server certs available"
-        r"|key values mismatch|error loading (chain|private key|certificate)|PEM routines.{0,40}:no start line"
+        r"|(key values|private key) mismatch|error (opening|loading) (chain|private key|certificate)"
+        r"|does not match next certificate|disabling TLS support|PEM routines.{0,40}:no start line"
         r"|ssl_(server_)?cert(_file)?: .{0,80}(can't|couldn't)",
         Level.ERROR,
         "E1",
-        "the certificate or key file is missing, is not in PEM form, or the two do not belong together; mail is "
-        "then taken without TLS, or not at all where TLS is demanded",
-        "compare `openssl x509 -in CERT -noout -pubkey` with `openssl pkey -in KEY -pubout`, correct the paths "
-        "in [tls] of the specification, then `mailkeel apply`",
+        "the certificate or key file is missing, is not in PEM form, or the two do not belong together; "
+        "mail is then taken without TLS, or not at all where TLS is demanded",
+        "compare `openssl x509 -in CERT -noout -pubkey` with `openssl pkey -in KEY -pubout`, correct the "
+        "paths in [tls] of the specification, then `mailkeel apply`",
         "let one program renew both, and reload Postfix afterwards",
     ),
     KnownError(
@@ -257,8 +250,8 @@ ERRORS: tuple[KnownError, ...] = (
         r"|dovecot\.conf.{0,40} line \d+: |Unknown setting:",
         Level.ERROR,
         "E1",
-        "a setting in Dovecot's configuration is misspelt, or belongs to another version: 2.4 (Debian 13) has "
-        "other names than 2.3 (Debian 12)",
+        "a setting in Dovecot's configuration is misspelt, or belongs to another version: 2.4 (Debian 13) "
+        "has other names than 2.3 (Debian 12)",
         "`doveconf -n` names file and line of the first error; mend it and run it again until it is silent",
         _PLAN,
     ),
@@ -274,6 +267,28 @@ ERRORS: tuple[KnownError, ...] = (
         _PLAN,
     ),
     KnownError(
+        "postfix-start-failed",
+        "Postfix did not start",
+        r"daemon initialization failure|mail system startup failed",
+        Level.ERROR,
+        "E1",
+        "Postfix's master ended at once; its own fatal line just before says why (often a port that is "
+        "taken)",
+        "have the fatal line before it in /var/log/mail.log explained",
+        _PLAN,
+    ),
+    KnownError(
+        "service-failed",
+        "A daemon ended or did not start",
+        r"\.service: (Failed with result|(Main|Control) process exited)|Failed to start \S{1,80}\.service",
+        Level.ERROR,
+        "E1",
+        "systemd says only that it ended; the daemon's own words are in the lines just before",
+        "`journalctl -u NAME -n 30` and /var/log/mail.log: have the daemon's own line explained, mend it, "
+        "then `systemctl restart NAME`",
+        _PLAN,
+    ),
+    KnownError(
         "service-start-limit",
         "systemd gave up starting a service",
         r"Start request repeated too quickly|start-limit-hit",
@@ -282,5 +297,16 @@ ERRORS: tuple[KnownError, ...] = (
         "the service ended, or was restarted by hand, more than five times within ten seconds",
         "mend what made it end (`journalctl -u NAME -n 30`), then `systemctl reset-failed NAME` and start it",
         "restart once, after all changes",
+    ),
+    KnownError(
+        "postfix-throttled",
+        "A daemon of Postfix ends again and again",
+        r"bad command startup -- throttling|pid \d+ (exit status [1-9]|killed by signal)",
+        Level.ERROR,
+        "E1",
+        "a program of Postfix ends as soon as it starts; the reason is in a line that it logged itself "
+        "just before (fatal: ...)",
+        "look for `fatal` or `panic` just above in /var/log/mail.log and have that line explained",
+        _PLAN,
     ),
 )
