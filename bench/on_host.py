@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 SENDER, RECIPIENT = "alice@example.com", "somebody@elsewhere.example"
 SMTP_SOURCE, SMTP_SINK = "/usr/sbin/smtp-source", "/usr/sbin/smtp-sink"
-LIMIT_SECONDS = 120.0
+LIMIT_SECONDS = 60.0
 
 
 def main(verb: str, *arguments: str) -> None:
@@ -98,7 +98,7 @@ def sink(port: int, *options: str) -> Iterator[pathlib.Path]:
     with tempfile.TemporaryDirectory() as folder:
         counted = pathlib.Path(folder) / "count"
         with counted.open("wb") as output:
-            argv = [SMTP_SINK, "-c", *options, f"127.0.0.1:{port}", "1000"]
+            argv = [SMTP_SINK, "-u", "nobody", "-c", *options, f"127.0.0.1:{port}", "1000"]
             process = subprocess.Popen(argv, stdout=output, stdin=subprocess.DEVNULL)
         try:
             time.sleep(0.3)

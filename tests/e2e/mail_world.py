@@ -57,11 +57,14 @@ class World:
     def smtp(self, port: int = 25, client: str = HONEST[0], *, helo: str = "mx.faraway.net") -> smtplib.SMTP:
         """A connection to the server from an address of outside, of either family; greeted, no more."""
         server = self.mx.ipv6 if ":" in client else self.mx.ipv4
-        make = smtplib.SMTP_SSL if port == 465 else smtplib.SMTP
-        options: dict[str, object] = {"context": unverified()} if port == 465 else {}
+        source = (client, 0)
 
         def connect() -> smtplib.SMTP:
-            return make(server, port, helo, timeout=SMTP_SECONDS, source_address=(client, 0), **options)
+            if port == 465:
+                return smtplib.SMTP_SSL(
+                    server, port, helo, timeout=SMTP_SECONDS, source_address=source, context=unverified()
+                )
+            return smtplib.SMTP(server, port, helo, timeout=SMTP_SECONDS, source_address=source)
 
         return self.outside.in_network(connect)
 
@@ -95,6 +98,20 @@ class World:
         """Bring a message to port 25 from an address of outside."""
         with contextlib.closing(self.smtp(25, client, helo=helo)) as smtp:
             return transact(smtp, sender, recipients, raw)
+
+    def attack(
+        self, sender: bytes, recipient: bytes, raw: bytes, client: str = ATTACKER[0], port: int = 25
+    ) -> Reply:
+        """Like `send`, with each octet as given; `sender` and `recipient` without their angle brackets."""
+        with self.raw(port, client) as session:
+            session.greeted()
+            for command in (b"MAIL FROM:<%s>" % sender, b"RCPT TO:<%s>" % recipient, b"DATA"):
+                reply = session.ask(command)
+                if not reply.startswith(("250", "354")):
+                    return Reply(command[:4].decode(), int(reply[:3] or 0), reply)
+            session.say(re.sub(rb"(?m)^\.", b"..", raw))
+            reply = session.ask(b".")
+            return Reply("DATA", int(reply[:3] or 0), reply)
 
     # Seeing what became of it
 

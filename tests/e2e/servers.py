@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -161,29 +160,35 @@ def verdicts(proof: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run_until(host: LabHost, mark: str, signal: str, words: Sequence[str], then: str = "") -> Completed:
-    """Start `words` on the host, and send `signal` to that process as soon as a journal holds `mark`.
+    """Start `words` on the host, and send `signal` to that process as soon as the mark has come: a text in
+    a journal of its, or a path.
 
     Then run the shell command `then`, let the process go on, and wait for its end: the result has its
-    exit status, negative for a signal, and its output. `then`'s output is in the file /root/meanwhile.
+    exit status, negative for a signal, and its output. What `then` printed is in the file MEANWHILE.
     """
     completed = host.run(
         ["python3", "-I", "-c", _RUN_UNTIL, mark, signal, then, *words], check=False, timeout=APPLY_SECONDS
     )
+    assert completed.status == 0, said(completed)
     assert "the mark never came" not in completed.stderr, said(completed)
     outcome = json.loads(completed.stdout)
-    return Completed(tuple(words), outcome["status"], outcome["stdout"], outcome["stderr"])
+    ended = Completed(tuple(words), outcome["status"], outcome["stdout"], outcome["stderr"])
+    return _without_traceback(ended)
 
 
-_RUN_UNTIL = textwrap.dedent(
-    f"""
-    import glob, json, os, signal, subprocess, sys, tempfile, time
-    mark, number, then, words = sys.argv[1].encode(), getattr(signal, sys.argv[2]), sys.argv[3], sys.argv[4:]
-    def journals():
-        return {{path: open(path, "rb").read() for path in glob.glob("{JOURNALS}/*/journal.jsonl")}}
-    before = journals()
-    def has_come():
-        return any(mark in text[len(before.get(path, b"")):] for path, text in journals().items())
-    out, err = tempfile.TemporaryFile(dir="/root"), tempfile.TemporaryFile(dir="/root")
+MEANWHILE = "/run/meanwhile"
+
+_RUN_UNTIL = f"""
+import glob, json, os, signal, subprocess, sys, time
+mark, number, then, words = sys.argv[1], getattr(signal, sys.argv[2]), sys.argv[3], sys.argv[4:]
+def journals():
+    return {{path: open(path, "rb").read() for path in glob.glob("{JOURNALS}/*/journal.jsonl")}}
+before = journals()
+def has_come():
+    if mark.startswith("/"):
+        return os.path.exists(mark)
+    return any(mark.encode() in text[len(before.get(path, b"")):] for path, text in journals().items())
+with open("/run/out", "w+b") as out, open("/run/err", "w+b") as err:
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
     end = time.monotonic() + 200
     while not has_come() and process.poll() is None and time.monotonic() < end:
@@ -194,12 +199,11 @@ _RUN_UNTIL = textwrap.dedent(
         process.kill()
         print("the mark never came", file=sys.stderr)
     if then:
-        with open("/root/meanwhile", "wb") as meanwhile:
+        with open("{MEANWHILE}", "wb") as meanwhile:
             subprocess.run(["sh", "-c", then], stdin=subprocess.DEVNULL, stdout=meanwhile, stderr=meanwhile)
     process.send_signal(signal.SIGCONT)
     process.wait(timeout=250)
-    out.seek(0); err.seek(0)
-    print(json.dumps({{"status": process.returncode, "stdout": out.read().decode(errors="replace"),
-                      "stderr": err.read().decode(errors="replace")}}))
-    """
-)
+    out.seek(0), err.seek(0)
+    said = {{"stdout": out.read().decode(), "stderr": err.read().decode()}}
+print(json.dumps({{"status": process.returncode, **said}}))
+"""

@@ -41,15 +41,24 @@ SILENT = Stranger("silent.org", "v=spf1 -all", "")
 FARAWAY = Stranger("faraway.net", "", "")
 #: The attacker's own, in good order.
 ATTACK = Stranger("attack.net", _FROM_ATTACKER, "")
+#: Every name below ATTACK exists, whatever its characters, and is as much in order.
+_BELOW_ATTACK = '* MX 10 mx.attack.net.\n* TXT "@SPF@"\n* TXT @DKIM@\n'
 STRANGERS = (STRICT, CAUTIOUS, WATCHING, SILENT, FARAWAY, ATTACK)
 
 
 def sign(raw: bytes, domain: Stranger) -> bytes:
     """The message with the domain's DKIM signature in front."""
+    return sign_as(raw, domain.name.encode())
+
+
+def sign_as(raw: bytes, domain: bytes, selector: bytes = SELECTOR.encode(), *, identity: str = "") -> bytes:
+    """The same, with names of any octets. `identity` is the local part of the i= tag (RFC 6376 3.5)."""
     names = [b"from", b"to", b"subject", b"date", b"message-id"]
-    return (
-        dkim.sign(raw, SELECTOR.encode(), domain.name.encode(), _private_key(), include_headers=names) + raw
+    encoded = "".join(f"={octet:02X}" for octet in identity.encode()).encode()
+    signature: bytes = dkim.sign(
+        raw, selector, domain, _private_key(), identity=encoded + b"@" + domain, include_headers=names
     )
+    return signature + raw
 
 
 def serve_names(host: LabHost, own_records: str, own_domain: str) -> None:
@@ -81,7 +90,10 @@ def wait_for_names(host: LabHost) -> None:
 
 def _records(stranger: Stranger, mx: str) -> str:
     text = f"@ MX 10 mx.{stranger.name}.\nmx A {mx}\nsub A {mx}\n"
-    text += f"{SELECTOR}._domainkey TXT {_quoted(f'v=DKIM1; k=rsa; p={_public_key()}')}\n"
+    key = _quoted(f"v=DKIM1; k=rsa; p={_public_key()}")
+    text += f"{SELECTOR}._domainkey TXT {key}\n"
+    if stranger is ATTACK:
+        text += _BELOW_ATTACK.replace("@SPF@", stranger.spf).replace("@DKIM@", key)
     text += f'@ TXT "{stranger.spf}"\n' if stranger.spf else ""
     return text + (f'_dmarc TXT "{stranger.dmarc}"\n' if stranger.dmarc else "")
 

@@ -141,7 +141,7 @@ def _values(name: str, rdtype: str, world: _World) -> set[str]:
 def _unknown(record: DnsRecord, answer: Answer, what: str) -> Finding:
     question = f"{printable(record.name)} {record.type}"
     remedy = f"see that the domain is registered and delegated, then ask its servers: dig +trace {question}"
-    if answer.status is Status.NO_ANSWER:
+    if answer.status is Status.NO_ANSWER and "SERVFAIL" not in answer.detail:
         remedy = f"see that a name server in /etc/resolv.conf answers, or ask from elsewhere: dig {question}"
     return Finding(record, Standing.UNKNOWN, (), answer.server, what, remedy)
 

@@ -12,6 +12,7 @@ import attrs
 
 from mailkeel.engine.journal import Event, Journal
 from mailkeel.errors import HostError, Problem
+from mailkeel.host.files import temporary
 from mailkeel.host.interface import AptPlan, Entry, Host, Kind, Progress, Verb
 from mailkeel.resources import Key, KeyKind, Package, Service
 
@@ -145,6 +146,7 @@ def _make_key(host: Host, step: Event) -> None:
 
 
 def _be(host: Host, path: str, entry: Entry | None) -> None:
+    host.remove(temporary(path))
     there = host.entry(path)
     if entry is None:
         if there is not None:

@@ -7,11 +7,13 @@ import errno
 import grp
 import os
 import pwd
-import secrets
 import stat
 
 from mailkeel.errors import HostError, Problem
 from mailkeel.host.interface import Entry, Kind
+
+#: A name of a file may have 255 octets.
+_LONGEST = 200
 
 
 def read(path: str) -> Entry | None:
@@ -49,6 +51,13 @@ def put(path: str, entry: Entry) -> None:
         raise HostError(
             Problem(path, f"owner {entry.owner}:{entry.group} does not exist", "make the account")
         ) from error
+
+
+def temporary(path: str) -> str:
+    """Where the new file is until it is complete. A power failure may leave it there: always the same
+    name, so that the next run can remove it."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name[:_LONGEST]}.mailkeel-new")
 
 
 def remove(path: str) -> None:
@@ -95,18 +104,19 @@ def _put_directory(path: str, entry: Entry) -> None:
 
 
 def _replace(path: str, entry: Entry) -> None:
-    folder, name = os.path.split(path)
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{name}.mailkeel-{secrets.token_hex(4)}")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    new = temporary(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(new)
     try:
         if entry.kind is Kind.LINK:
-            os.symlink(entry.target, temporary)
+            os.symlink(entry.target, new)
         else:
-            _write(temporary, entry)
-        os.rename(temporary, path)
+            _write(new, entry)
+        os.rename(new, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(new)
         raise
 
 

@@ -29,8 +29,8 @@ class LogProblem:
 @attrs.frozen
 class DeliverySummary:
     """What happened since a moment. Deliveries count recipients, not messages: a message to three counts
-    three times. `rejected` is what this host refused from others; `auth_failures` holds failed logins here
-    and at the relay. `levels` counts every line of note once, by its level (L2)."""
+    three times; `deferred` counts tries. `rejected` is what this host refused from others; `auth_failures`
+    holds failed logins here and at the relay. `levels` counts every line of note once, by its level (L2)."""
 
     since: float
     sent: int = 0
@@ -86,6 +86,7 @@ class _Seen:
 
 _SENT, _START = _Kind("sent", Level.INFO), _Kind("starts", Level.INFO)
 _DEFERRED, _AUTH = _Kind("deferred", Level.WARNING), _Kind("auth_failures", Level.WARNING)
+_RELAY_AUTH = _Kind("relay_auth_failures", Level.WARNING)
 _REJECTED, _DNS = _Kind("rejected", Level.INFO), _Kind("dns_timeouts", Level.WARNING)
 _MILTER, _OTHER = _Kind("milter_errors", Level.ERROR), _Kind("warnings", Level.WARNING)
 _BOUNCED, _FAILURE = _Kind("bounced", Level.ERROR), _Kind("failures", Level.ERROR)
@@ -99,10 +100,10 @@ def _summary(since: float, kinds: Counter[_Kind], problems: tuple[LogProblem, ..
     return DeliverySummary(
         since,
         sent=kinds[_SENT],
-        deferred=kinds[_DEFERRED] + kinds[_DNS],
+        deferred=kinds[_DEFERRED] + kinds[_DNS] + kinds[_RELAY_AUTH],
         bounced=kinds[_BOUNCED],
         rejected=kinds[_REJECTED],
-        auth_failures=kinds[_AUTH],
+        auth_failures=kinds[_AUTH] + kinds[_RELAY_AUTH],
         milter_errors=kinds[_MILTER],
         dns_timeouts=kinds[_DNS],
         starts=kinds[_START],
@@ -167,8 +168,11 @@ _WARNING = re.compile(r"warning: |(?:\S+ )?Warning: ")
 
 def _delivery_kind(delivery: re.Match[str]) -> _Kind | None:
     kind = _STATUS.get(delivery["status"].removeprefix("force-"))
-    if kind is _DEFERRED and "Name service error" in delivery["why"] and "try again" in delivery["why"]:
+    why = delivery.groupdict().get("why") or ""
+    if kind is _DEFERRED and why.startswith(" (Host or domain name not found.") and "try again" in why:
         return _DNS
+    if kind is _DEFERRED and why.startswith(" (SASL authentication failed"):
+        return _RELAY_AUTH
     return kind
 
 

@@ -14,6 +14,9 @@ HOOK = "/etc/letsencrypt/renewal-hooks/deploy/mailkeel"
 #: A certificate with more names than this would make each handshake slow; it then covers the first.
 _MAX_NAMES = 100
 
+#: A host's name may have 253 octets, a file's 255 with all that is added to it.
+_LONGEST = 200
+
 
 @attrs.frozen
 class Pair:
@@ -30,7 +33,8 @@ def pair(spec: Spec, facts: HostFacts) -> Pair:
     if spec.hostname in facts.lets_encrypt:
         live = f"/etc/letsencrypt/live/{spec.hostname}"
         return Pair(f"{live}/privkey.pem", f"{live}/fullchain.pem")
-    return Pair(f"{FOLDER}/{spec.hostname}.key", f"{FOLDER}/{spec.hostname}.pem")
+    name = spec.hostname[:_LONGEST]
+    return Pair(f"{FOLDER}/{name}.key", f"{FOLDER}/{name}.pem")
 
 
 def desired(spec: Spec, facts: HostFacts) -> Desired:

@@ -56,7 +56,9 @@ def literal(value: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise MailkeelError(
             Problem(
-                "main.cf", f"the value {value!r} holds a control character", "take it out of the specification"
+                "main.cf",
+                f"the value {value!r} holds a control character",
+                "take it out of the specification",
             )
         )
     return value.replace("$", "$$")

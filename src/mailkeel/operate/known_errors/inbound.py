@@ -9,7 +9,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "sasl-backend-down",
         "Postfix cannot ask Dovecot about a password",
-        r"SASL: Connect to \S{1,200} failed|no SASL authentication mechanisms"
+        r"SASL: Connect to .{1,200} failed|no SASL authentication mechanisms"
         r"|SASL.{0,40}Connection lost to auth|Temporary authentication failure|454 4\.7\.0 .{0,20}authenti",
         Level.ERROR,
         "E4",
@@ -21,7 +21,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "login-failed",
         "Someone failed to log in",
-        r"SASL \S{1,20} authentication failed|\(auth failed, \d+ attempts|535 5\.7\.8|auth failed"
+        r"SASL \S{1,20} authentication failed|\(auth failed, \d+ attempts|auth failed"
         r"|unknown user \(|[Pp]assword mismatch",
         Level.WARNING,
         "E4",
@@ -87,6 +87,17 @@ ERRORS: tuple[KnownError, ...] = (
         "none: refusing is what the author's domain asks for",
     ),
     KnownError(
+        "filter-refused",
+        "Mail refused by a filter of this host",
+        r"milter-reject: .{0,300}\b5\.7\.\d",
+        Level.WARNING,
+        "E4",
+        "OpenDKIM or OpenDMARC refused the message; the line of opendkim or opendmarc just before, with "
+        "the same queue id, says why",
+        "have that line explained",
+        "none",
+    ),
+    KnownError(
         "recipient-unknown-here",
         "Mail refused: no such recipient on this host",
         r"reject: RCPT .{0,400}User unknown in (local|virtual \w{1,10}|relay) recipient table",
@@ -115,7 +126,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "policy-config",
         "policyd-spf does not understand its configuration",
-        r"policyd-spf\[\d+\]: .{0,60}(ERROR|unknown|Config|invalid).{0,40}(config|option|setting|name)",
+        r"policyd-spf\[\d+\]: (ERROR|WARNING): .{0,40}(name|option|value|config)",
         Level.ERROR,
         "E1",
         "a line of policyd-spf.conf has a name or value that this version does not know; it is ignored",

@@ -25,7 +25,7 @@ ERRORS: tuple[KnownError, ...] = (
         "relay-auth-failed",
         "The relay does not accept our credentials",
         r"SASL authentication failed; server|5\.7\.8 .{0,60}(accepted|credentials)"
-        r"|status=\S{1,10} .{0,200}\b535\b|Username and Password not accepted",
+        r"|status=\S{1,10} .{0,200}\b535\b|\b535[ -]5\.7\.8\b|Username and Password not accepted",
         Level.ERROR,
         "E4",
         "name or password of the relay is wrong or was changed, the account is locked, or it may not use "
@@ -83,7 +83,7 @@ ERRORS: tuple[KnownError, ...] = (
     ),
     KnownError(
         "dmarc-refused",
-        "The receiver refuses the message by the author's DMARC policy",
+        "Mail refused by the author's DMARC policy",
         r"\bDMARC\b|\b5\.7\.22\b",
         Level.ERROR,
         "E4",
@@ -95,9 +95,9 @@ ERRORS: tuple[KnownError, ...] = (
     ),
     KnownError(
         "spf-refused",
-        "The receiver refuses this host by the domain's SPF record",
-        r"\b5\.7\.23\b|\bSPF\b(?!\().{0,40}(fail|not (authorized|allowed|permitted)|reject)|due to: SPF"
-        r"|not allowed to send mail from|openspf|sender policy framework",
+        "Mail refused by the envelope domain's SPF record",
+        r"\b5\.7\.23\b|(?<!Received-)\bSPF\b(?!\().{0,40}(fail|not (authorized|allowed|permitted)|reject)"
+        r"|due to: SPF|not allowed to send mail from|openspf|sender policy framework",
         Level.ERROR,
         "E4",
         "the envelope domain's SPF record does not name the address that sent the message",
@@ -244,7 +244,7 @@ ERRORS: tuple[KnownError, ...] = (
     ),
     KnownError(
         "refused-by-policy",
-        "The receiver refuses by a policy of its own",
+        "Mail refused by a policy of the receiver's own",
         r"\b5\.7\.\d{1,3}\b|\b55[0-9] .{0,60}(policy|denied|refused|blocked|rejected)",
         Level.ERROR,
         "E4",

@@ -69,17 +69,18 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dkim-key-short",
         "The DKIM key is too short",
-        r"key (too small|size \S{0,20} too small)|bits; \d+ required|less than minimum .{0,20}key",
+        r"private key too small|bits; \d+ required",
         Level.ERROR,
         "E2",
-        "keys below 1024 bits prove nothing (RFC 8301 3.2) and OpenDKIM does not use them",
+        "keys below 1024 bits prove nothing (RFC 8301 3.2) and OpenDKIM does not use them. Mail is then "
+        "refused for good (550), not kept waiting",
         "set dkim.bits = 2048 in the specification and rotate: `mailkeel dkim rotate`",
         "keep to 2048 bits",
     ),
     KnownError(
         "dkim-table-wrong",
         "OpenDKIM's tables do not fit together",
-        r"key '.{1,200}' not found in KeyTable|KeyTable entry .{0,200}(corrupt|malformed)"
+        r"signing table references unknown key|KeyTable entry .{0,200}(corrupt|malformed)"
         r"|error loading key '",
         Level.ERROR,
         "E2",
@@ -113,7 +114,8 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "dkim-signing-failed",
         "OpenDKIM could not make a signature",
-        r"dkim_(sign|eom|eoh)\(\)|resource unavailable|opendkim\[\d+\]: \w{1,40}: SSL error",
+        r"dkim_(sign|eom|eoh)\(\)|DKIM signing error|signature generation error|resource unavailable"
+        r"|opendkim\[\d+\]: \w{1,40}: SSL error",
         Level.ERROR,
         "E2",
         "the key cannot be used, or the message has headers that no signature can be made of",

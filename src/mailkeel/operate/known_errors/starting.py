@@ -221,7 +221,7 @@ ERRORS: tuple[KnownError, ...] = (
         "postfix-wrong-owner",
         "A file of Postfix belongs to someone else",
         r"not owned by (root|postfix|group)|not set-gid or not owner\+group|group or other writable"
-        r"|scan_dir_push: open directory|integrity check failed",
+        r"|scan_dir_push: open directory \S{1,200}: Permission|integrity check failed",
         Level.WARNING,
         "E1",
         "owner or mode of a file or folder of Postfix was changed by hand",
@@ -301,7 +301,8 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-throttled",
         "A daemon of Postfix ends again and again",
-        r"bad command startup -- throttling|pid \d+ (exit status [1-9]|killed by signal)",
+        r"bad command startup -- throttling|unable to connect to the public cleanup service"
+        r"|pid \d+ (exit status [1-9]|killed by signal)",
         Level.ERROR,
         "E1",
         "a program of Postfix ends as soon as it starts; the reason is in a line that it logged itself "

@@ -1,0 +1,263 @@
+"""Whatever goes wrong on a real host, it is as before, or the next run makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+import pytest
+from servers import (
+    MEANWHILE,
+    Snapshot,
+    as_json,
+    daemon_pids,
+    from_checkout,
+    mailkeel,
+    run_until,
+    said,
+    snapshot,
+    transactions,
+)
+
+from hosts import installed_root
+from mailkeel.lab.hosts import LabHost
+from mailkeel.lab.lab import Lab
+from mailkeel.lab.machine import wait_until
+from mailkeel.lab.roots import RELEASES, bare_root
+
+SPEC = "examples/local.toml"
+#: The specification with one domain and one alias more: a change of keys, tables, main.cf and services.
+LARGER = "/root/larger.toml"
+MORE = '\n[[domain]]\nname = "example.net"\n'
+ALIASES = '[aliases]\nsales = ["alice"]\n'
+NEW_KEY = "/etc/opendkim/keys/example.net"
+
+RELEASE_GROUPS = [
+    pytest.param(release, id=release, marks=pytest.mark.xdist_group(f"faults-{release}"))
+    for release in RELEASES
+]
+
+
+@attrs.frozen(eq=False)
+class Installed:
+    """A host with all packages as Debian configures them, and the checkout."""
+
+    host: LabHost
+    checkout: str
+
+    def apply(self, *words: str) -> tuple[str, ...]:
+        """The command line."""
+        return (f"{self.checkout}/mailkeel", "apply", *(words or (f"{self.checkout}/{SPEC}",)), "--yes")
+
+
+@pytest.fixture(scope="module", params=RELEASE_GROUPS)
+def installed(
+    request: pytest.FixtureRequest, lab: Lab, checkout_on: Callable[[LabHost], str]
+) -> Iterator[Installed]:
+    """One host of each release; its tests build on each other."""
+    with lab.host("mx", installed_root(request.param)) as host:
+        checkout = checkout_on(host)
+        spec = host.read(f"{checkout}/{SPEC}")
+        assert "[aliases]\n" in spec
+        host.write(LARGER, spec.replace("\n[spf]\n", f"{MORE}\n[spf]\n").replace("[aliases]\n", ALIASES))
+        yield Installed(host, checkout)
+
+
+def _is_unchanged(was: Snapshot, host: LabHost) -> None:
+    now = snapshot(host)
+    assert was.changed_paths(now) == {}
+    assert now.accounts == was.accounts
+    assert now.packages == was.packages
+    assert wait_until(lambda: snapshot(host).daemons == was.daemons, 10), snapshot(host).daemons ^ was.daemons
+    assert now.failed_units == was.failed_units
+
+
+class TestOnAHostThatWasNeverApplied:
+    @pytest.mark.parametrize(
+        ("setting", "where"),
+        [
+            ("default_process_limit = abc", "default_process_limit"),
+            ("local_transport_maps = nosuch:/etc/x\nvirtual_alias_maps = nosuch:/etc/x", "nosuch"),
+        ],
+        ids=["a value of the wrong type", "a table of an unknown type"],
+    )
+    def test_a_broken_setting_of_the_persons_is_named(
+        self, installed: Installed, setting: str, where: str
+    ) -> None:
+        host = installed.host
+        original = host.read("/etc/postfix/main.cf")
+        host.write("/etc/postfix/main.cf", f"{original}\n# mine\n{setting}\n")
+        was = snapshot(host)
+        completed = from_checkout(host, installed.checkout, *installed.apply())
+        assert completed.status == 1, said(completed)
+        assert where in completed.stderr
+        _is_unchanged(was, host)
+        host.write("/etc/postfix/main.cf", original)
+        host.run(["systemctl", "restart", "postfix"])
+
+    def test_a_plan_that_went_stale_is_refused(self, installed: Installed) -> None:
+        was = snapshot(installed.host)
+        fingerprint = "0123456789abcdef"
+        completed = from_checkout(
+            installed.host, installed.checkout, *installed.apply(), "--plan", fingerprint
+        )
+        assert completed.status == 1
+        assert fingerprint in completed.stderr
+        _is_unchanged(was, installed.host)
+
+    def test_killed_while_it_writes_the_next_run_says_so_and_finishes(self, installed: Installed) -> None:
+        host = installed.host
+        killed = run_until(host, '"path": "/etc/postfix/main.cf"', "SIGKILL", installed.apply())
+        assert killed.status == -9
+        plan = from_checkout(host, installed.checkout, "./mailkeel", "plan", SPEC)
+        assert plan.status == 2
+        assert "was cut off: `mailkeel apply` takes it back first" in plan.stdout
+        completed = from_checkout(host, installed.checkout, *installed.apply())
+        assert completed.status == 0, said(completed)
+        assert "had been cut off: taken back" in completed.stderr
+        assert mailkeel(host, "plan").status == 0
+        assert [entry["outcome"] for entry in transactions(host)][-2:] == ["rolled back", "applied"]
+
+
+class TestOnAHostThatWasApplied:
+    """Each test leaves the host as it found it: that is what it shows."""
+
+    def test_a_change_is_taken_back_when_sigterm_comes(self, installed: Installed) -> None:
+        was, pids = snapshot(installed.host), daemon_pids(installed.host)
+        ended = run_until(
+            installed.host, '"path": "/etc/postfix/main.cf"', "SIGTERM", installed.apply(LARGER)
+        )
+        assert ended.status == 1, said(ended)
+        assert "taken back" in ended.stderr
+        _is_unchanged(was, installed.host)
+        assert daemon_pids(installed.host)["master.pid"] == pids["master.pid"]
+        _delivers(installed.host)
+
+    @pytest.mark.parametrize(
+        "mark", [f'"path": "{NEW_KEY}"', '"path": "/etc/postfix/mailkeel/aliases"', '"do": "control"']
+    )
+    def test_killed_anywhere_a_run_that_is_refused_takes_it_back(
+        self, installed: Installed, mark: str
+    ) -> None:
+        host = installed.host
+        was = snapshot(host)
+        assert run_until(host, mark, "SIGKILL", installed.apply(LARGER)).status == -9
+        assert as_json(mailkeel(host, "plan", "--json"))["interrupted"] != []
+        assert mailkeel(host, "status").status == 3
+        refused = mailkeel(host, "apply", LARGER, "--yes", "--plan", "0123456789abcdef")
+        assert refused.status == 1, said(refused)
+        _is_unchanged(was, host)
+        assert as_json(mailkeel(host, "plan", "--json"))["interrupted"] == []
+        _delivers(host)
+
+    def test_power_fails_while_services_are_told(self, installed: Installed) -> None:
+        host = installed.host
+        was = snapshot(host)
+        script = f"{{ {' '.join(installed.apply(LARGER))} >/dev/null 2>&1 & }}"
+        host.sh(script)
+        journals = 'cat /var/lib/mailkeel/transactions/*/journal.jsonl | grep -c \'"do": "control"\''
+        before = int(host.sh(journals).stdout)
+        assert wait_until(lambda: int(host.sh(journals).stdout) > before, 60)
+        host.kill()
+        host.boot()
+        plan = mailkeel(host, "plan", "--json")
+        if as_json(plan)["interrupted"]:
+            assert mailkeel(host, "apply", "--yes").status == 0
+        else:  # it was faster than the power failure
+            assert mailkeel(host, "undo", "--yes").status == 0
+        _is_unchanged(was, host)
+        _delivers(host)
+
+    def test_a_full_disk_under_the_configuration(self, installed: Installed) -> None:
+        """The tables' folder is a file system of its own, without a free page."""
+        host = installed.host
+        folder = "/etc/postfix/mailkeel"
+        host.sh(
+            f"cp -a {folder} /root/tables && mount -t tmpfs -o size=128k,mode=755 tmpfs {folder}"
+            f" && cp -a /root/tables/. {folder} && ! cat /dev/zero >{folder}/filler 2>/dev/null"
+        )
+        was, pids = snapshot(host), daemon_pids(host)
+        completed = mailkeel(host, "apply", LARGER, "--yes")
+        assert completed.status == 1, said(completed)
+        assert "No space left on device" in completed.stderr
+        assert folder in completed.stderr
+        assert "df -h" in completed.stderr, "what to do"
+        _is_unchanged(was, host)
+        assert daemon_pids(host) == pids
+        host.sh(f"umount {folder} && rm -r /root/tables")
+        _delivers(host)
+
+    def test_a_full_disk_under_the_journal(self, installed: Installed) -> None:
+        """Without room to note what would have to be taken back, nothing is begun."""
+        host = installed.host
+        folder = "/var/lib/mailkeel"
+        host.sh(
+            f"mkdir /root/room && mount -t tmpfs -o size=1m,mode=700 tmpfs /root/room"
+            f" && cp -a {folder}/proof.json /root/room && mount --move /root/room {folder}"
+        )
+        was, pids = snapshot(host), daemon_pids(host)
+        completed = mailkeel(host, "apply", LARGER, "--yes")
+        assert completed.status == 1, said(completed)
+        assert "No space left on device" in completed.stderr
+        _is_unchanged(was, host)
+        assert daemon_pids(host) == pids
+        host.sh(f"umount {folder} && rmdir /root/room")
+
+    def test_of_two_at_once_one_is_refused(self, installed: Installed) -> None:
+        """The first is held in the middle while the second tries; then it goes on and finishes."""
+        host = installed.host
+        was = snapshot(host)
+        second = f"mailkeel apply {LARGER} --yes; echo status $?"
+        first = run_until(host, f'"path": "{NEW_KEY}"', "SIGSTOP", installed.apply(LARGER), then=second)
+        refusal = host.read(MEANWHILE)
+        assert refusal.endswith("status 1\n"), refusal
+        assert "another mailkeel is changing this host" in refusal
+        assert first.status == 0, said(first)
+        assert mailkeel(host, "plan", LARGER).status == 0
+        assert mailkeel(host, "undo", "--yes").status == 0
+        changed = was.changed_paths(snapshot(host))
+        assert {path for path in changed if not path.startswith(NEW_KEY)} == set()
+
+
+class TestOnABareHost:
+    @pytest.fixture(scope="class")
+    def bare(self, lab: Lab, checkout_on: Callable[[LabHost], str]) -> Iterator[Installed]:
+        """A bare host on which only the launcher's libraries are installed."""
+        with lab.host("bare", bare_root("trixie")) as host:
+            checkout = checkout_on(host)
+            assert from_checkout(host, checkout, "./mailkeel", "--version").status == 0
+            yield Installed(host, checkout)
+
+    @pytest.mark.xdist_group("faults-bare")
+    def test_a_port_in_use_is_refused_before_anything_is_installed(self, bare: Installed) -> None:
+        host = bare.host
+        listen = "import socket, time; s = socket.create_server(('', 25)); time.sleep(600)"
+        host.sh(f'setsid python3 -c "{listen}" >/dev/null 2>&1 & echo $! >/run/holder')
+        assert wait_until(lambda: ":0019 " in host.read("/proc/net/tcp"), 10)
+        was = snapshot(host)
+        completed = from_checkout(host, bare.checkout, *bare.apply())
+        assert completed.status == 1, said(completed)
+        assert "port 25 is held by python3" in completed.stderr
+        assert host.read("/run/holder").strip() in completed.stderr, "the process id"
+        _is_unchanged(was, host)
+        host.sh("kill $(cat /run/holder)")
+
+    @pytest.mark.xdist_group("faults-bare")
+    def test_killed_during_the_installation_the_next_run_says_so_and_finishes(self, bare: Installed) -> None:
+        """apt and dpkg may still be at work when the next run begins."""
+        host = bare.host
+        assert run_until(host, "/usr/sbin/postconf", "SIGKILL", bare.apply()).status == -9
+        plan = from_checkout(host, bare.checkout, "./mailkeel", "plan", SPEC, "--json")
+        assert len(as_json(plan)["interrupted"]) == 1
+        completed = from_checkout(host, bare.checkout, *bare.apply())
+        assert completed.status == 0, said(completed)
+        assert "had been cut off: taken back" in completed.stderr
+        assert mailkeel(host, "plan").status == 0
+        assert host.run(["dpkg", "--audit"]).stdout == ""
+        assert not host.sh("ls /usr/sbin/policy-rc.d", check=False).stdout
+        _delivers(host)
+
+
+def _delivers(host: LabHost) -> None:
+    """Mail to an account of the host still arrives: the daemons run, on the configuration that is there."""
+    assert host.run(["mailkeel", "prove", "--only", "M2", "--only", "A2"], timeout=60).status == 0
