@@ -14,11 +14,12 @@ import json
 import pathlib
 import re
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SENDER, RECIPIENT = "alice@example.com", "somebody@elsewhere.example"
 SMTP_SOURCE, SMTP_SINK = "/usr/sbin/smtp-source", "/usr/sbin/smtp-sink"
@@ -27,11 +28,11 @@ LIMIT_SECONDS = 60.0
 
 def main(verb: str, *arguments: str) -> None:
     """Do it and print what was measured."""
+    verbs: dict[str, Callable[..., object]] = {"deliver": deliver, "latency": latency, "sample": sample}
     if verb == "command":
         result: object = time_command(int(arguments[0]), list(arguments[1:]))
     else:
-        numbers = [int(argument) for argument in arguments]
-        result = {"deliver": deliver, "latency": latency, "sample": sample}[verb](*numbers)
+        result = verbs[verb](*(int(argument) for argument in arguments))
     json.dump(result, sys.stdout)
 
 
@@ -62,6 +63,9 @@ def latency(port: int, sink_port: int, count: int, octets: int) -> list[float]:
     message = head + line * ((octets - len(head)) // len(line))
     with sink(sink_port) as counted, smtplib.SMTP("127.0.0.1", port, "localhost", timeout=60) as smtp:
         smtp.ehlo()
+        # Without it the last line would wait for the acknowledgement of those before it (RFC 896): 40 ms.
+        if smtp.sock is not None:
+            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         seconds = [_one(smtp, message) for _ in range(count)]
         wait_for(counted, count)
     return seconds

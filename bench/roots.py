@@ -29,7 +29,12 @@ options {
 };
 zone "." { type primary; file "/etc/bind/db.nothing"; };
 """
-_NOTHING = "$TTL 300\n@ SOA ns.invalid. nobody.invalid. 1 3600 600 86400 300\n@ NS ns.invalid.\nns.invalid. A 127.0.0.1\n"
+_NOTHING = """\
+$TTL 300
+@ SOA ns.invalid. nobody.invalid. 1 3600 600 86400 300
+@ NS ns.invalid.
+ns.invalid. A 127.0.0.1
+"""
 
 
 def resolver_root(release: str) -> Root:
@@ -50,7 +55,9 @@ def installed_root(release: str) -> Root:
         install(host, packages)
         host.run(["useradd", "--create-home", "alice"])
 
-    return prepared_root(release, "bench-installed", prepare, "\n".join(packages), base=resolver_root(release))
+    return prepared_root(
+        release, "bench-installed", prepare, "\n".join(packages), base=resolver_root(release)
+    )
 
 
 def rspamd_root(release: str) -> Root:

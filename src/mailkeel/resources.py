@@ -15,6 +15,14 @@ import attrs
 #: Given the bytes of a file that is there (None: absent), gives the bytes it should hold.
 Edit = Callable[[bytes | None], bytes]
 
+#: Given the bytes of a file that is there, says what a person should know before they change.
+Remarks = Callable[[bytes | None], tuple[str, ...]]
+
+
+def no_remarks(_current: bytes | None) -> tuple[str, ...]:
+    """There is nothing that the diff doesn't say."""
+    return ()
+
 
 @attrs.frozen
 class Package:
@@ -51,6 +59,7 @@ class File:
     mode: int = 0o644
     secret: bool = False
     only_if_absent: bool = False
+    remarks: Remarks = no_remarks
 
 
 @attrs.frozen

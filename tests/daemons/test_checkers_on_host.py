@@ -217,7 +217,8 @@ ORDINARY_SENDERS = (
 )  # fmt: skip
 # OpenDMARC takes an apostrophe for a quote and reads on: `legit.example'a@attack.example`.
 ODD_SENDERS = (
-    "legit.example'a@attack.example", "any@legit(a.attack", "any@legit'@any.attack", '"a b"@x.org', '"a"@x.org', "@a,@b:c@d.org", "a@b@c", "a",
+    "legit.example'a@attack.example",
+    "any@legit(a.attack", "any@legit'@any.attack", '"a b"@x.org', '"a"@x.org', "@a,@b:c@d.org", "a@b@c", "a",
     "a\tb@c.org", "a@b\tc.org", "a b@c.org", "a@b c.org", "a@b.org(c", "(c)a@b.org", "a@[192.0.2.1]",
     "a<b@c.org", "a@b>c.org", "a;b@c.org", "a:b@c.org", "a\\b@c.org", "a@b.org,c@d.org", "a@", "@b.org",
     "a\x01b@c.org", "a[b@c.org", "a]b@c.org", "a\nb@c.org", "a@b.org\n", "a@b.org\nx", "\n\na@b.org",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fake_debian import MAIN_CF, MASTER_CF
 from mailkeel import daemons
-from mailkeel.daemons.postfix import conflicts, local_mode, main_cf, master_cf
+from mailkeel.daemons.postfix import local_mode, main_cf, master_cf
 from mailkeel.daemons.postfix.main_cf import Section, Setting
 from mailkeel.daemons.postfix.managed_block import BEGIN, END
 from mailkeel.daemons.postfix.master_cf import Entry
@@ -241,7 +241,8 @@ def test_standard_services_are_added_only_where_they_are_missing() -> None:
 
 def test_debians_own_files_hold_no_conflict_but_those_that_matter() -> None:
     """The plan's notes are read by a person: the stock files must not fill them."""
-    found = {one.name for one in conflicts(SPEC, FACTS, INPUTS, MAIN_CF.decode(), MASTER_CF.decode())}
+    main = main_cf.conflicts(MAIN_CF.decode(), local_mode.sections(SPEC, FACTS, INPUTS), local_mode.SUPERSEDED)
+    found = {one.name for one in (*main, *master_cf.conflicts(MASTER_CF.decode(), ENTRIES))}
     assert "service 25/inet" not in found
     assert found <= {
         "smtpd_banner", "compatibility_level", "smtpd_tls_cert_file", "smtpd_tls_key_file", "myhostname",

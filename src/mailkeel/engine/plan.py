@@ -87,18 +87,13 @@ class Plan:
         return digest.hexdigest()[:16]
 
 
-def diff(
-    desired: Desired,
-    observed: Observed,
-    apt: AptPlan = NO_APT,
-    notes: dict[str, tuple[str, ...]] | None = None,
-) -> Plan:
-    """Compare. `apt` is what apt would do for the missing packages; `notes` are remarks by path."""
+def diff(desired: Desired, observed: Observed, apt: AptPlan = NO_APT) -> Plan:
+    """Compare. `apt` is what apt would do for the missing packages."""
     wanted = {file.path: _file_entry(file, observed.entries[file.path]) for file in desired.files}
     paths = [
         *_package_changes(desired, observed, apt),
         *_account_changes(desired, observed),
-        *_path_changes(desired, observed, wanted, notes or {}),
+        *_path_changes(desired, observed, wanted),
     ]
     changed = frozenset(path for change in paths for path in _paths(change))
     changes = (*paths, *_service_changes(desired, observed, changed))
@@ -128,9 +123,7 @@ def _account_changes(desired: Desired, observed: Observed) -> Iterator[Change]:
             yield Change(Action.CREATE, "account", account.name, account.why, account)
 
 
-def _path_changes(
-    desired: Desired, observed: Observed, wanted: dict[str, Entry], notes: dict[str, tuple[str, ...]]
-) -> Iterator[Change]:
+def _path_changes(desired: Desired, observed: Observed, wanted: dict[str, Entry]) -> Iterator[Change]:
     for directory in desired.directories:
         after = Entry(Kind.DIRECTORY, b"", "", directory.owner, directory.group, directory.mode)
         yield from _path_change(directory, after, observed)
@@ -138,7 +131,8 @@ def _path_changes(
         yield from _key_changes(key, observed)
     for file in desired.files:
         for change in _path_change(file, wanted[file.path], observed):
-            yield attrs.evolve(change, shows_content=not file.secret, notes=notes.get(file.path, ()))
+            notes = file.remarks(_content(change.before))
+            yield attrs.evolve(change, shows_content=not file.secret, notes=notes)
     for link in desired.symlinks:
         yield from _path_change(link, Entry(Kind.LINK, b"", link.target, "root", "root", 0o777), observed)
 
@@ -197,9 +191,12 @@ def _paths(change: Change) -> tuple[str, ...]:
 def _file_entry(file: File, current: Entry | None) -> Entry:
     if file.only_if_absent and current is not None:
         return current
-    old = current.content if current and current.kind is Kind.FILE else None
-    content = file.content if isinstance(file.content, bytes) else file.content(old)
+    content = file.content if isinstance(file.content, bytes) else file.content(_content(current))
     return Entry(Kind.FILE, content, "", file.owner, file.group, file.mode)
+
+
+def _content(entry: Entry | None) -> bytes | None:
+    return entry.content if entry and entry.kind is Kind.FILE else None
 
 
 def _lines(entry: Entry | None) -> list[str]:

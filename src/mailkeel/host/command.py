@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from mailkeel.errors import HostError, Problem
 from mailkeel.host.interface import Completed
+
+Stream = BinaryIO | int
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -29,35 +34,61 @@ def run(
 ) -> Completed:
     """Run a command to its end. Raises HostError if it is missing, takes too long, or fails where
     `check`; the error carries its last words."""
+    with _memory(stdin) as given, _memory() as out, _memory() as err:
+        with _started(argv, environment(extra_environment), given, out, err) as process:
+            status = _wait(process, argv, timeout_seconds)
+        completed = Completed(tuple(argv), status, _written(out), _written(err))
+    if check and completed.status != 0:
+        raise failed(completed)
+    return completed
+
+
+def _started(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    stdin: Stream,
+    stdout: Stream,
+    stderr: Stream,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own: Ctrl-C reaches mailkeel, which then takes back in order."""
     try:
-        with _memory(stdin) as given, _memory() as out, _memory() as err:
-            # In a session of its own: Ctrl-C reaches mailkeel, which then takes back in order.
-            done = subprocess.run(
-                list(argv),
-                stdin=given,
-                stdout=out,
-                stderr=err,
-                timeout=timeout_seconds,
-                check=False,
-                env=environment(extra_environment),
-                start_new_session=True,
-            )
-            completed = Completed(tuple(argv), done.returncode, _written(out), _written(err))
+        return subprocess.Popen(
+            list(argv),
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
     except FileNotFoundError as error:
         raise HostError(
             Problem(argv[0], "there is no such command", "install the package that brings it")
         ) from error
-    except subprocess.TimeoutExpired as error:
+    except OSError as error:
+        words = error.strerror or str(error)
         raise HostError(
-            Problem(
-                " ".join(argv),
-                f"it did not end within {timeout_seconds:g} s",
-                "see what it waits for, then try again",
-            )
+            Problem(argv[0], f"it cannot be run: {words}", "mend that, then try again")
         ) from error
-    if check and completed.status != 0:
-        raise failed(completed)
-    return completed
+
+
+def _wait(process: subprocess.Popen[bytes], argv: Sequence[str], timeout_seconds: float) -> int:
+    """Wait for the end. What takes too long is ended with all that it started."""
+    try:
+        return process.wait(timeout_seconds)
+    except subprocess.TimeoutExpired as error:
+        what = f"it did not end within {timeout_seconds:g} s"
+        raise HostError(Problem(" ".join(argv), what, "see what it waits for, then try again")) from error
+    finally:
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _memory(content: bytes = b"") -> BinaryIO:
@@ -96,41 +127,28 @@ def stream(
     """Run apt with a pipe for its status lines (APT::Status-Fd), each handed to `on_status`."""
     reading, writing = os.pipe()
     full = [*argv[:1], "-o", f"APT::Status-Fd={writing}", *argv[1:]]
-    with subprocess.Popen(
-        full,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=environment(),
-        pass_fds=(writing,),
-        start_new_session=True,
-    ) as process:
-        os.close(writing)
-        output = _pump(process, reading, on_status, timeout_seconds)
+    with os.fdopen(reading, "r", errors="replace") as status_lines, _memory() as out:
+        try:
+            process = _started(full, environment(), subprocess.DEVNULL, out, subprocess.STDOUT, (writing,))
+        finally:
+            os.close(writing)
+        with process:
+            _hand_on(process, status_lines, on_status, timeout_seconds)
+        output = _written(out)
     return Completed(tuple(argv), process.returncode, output, output)
 
 
-def _pump(
-    process: subprocess.Popen[bytes], reading: int, on_status: Callable[[str], None], timeout_seconds: float
-) -> str:
-    import threading
-
-    collected: list[bytes] = []
-    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-    out = process.stdout
-    reader = threading.Thread(target=lambda: collected.append(out.read()), daemon=True)
-    reader.start()
-    timer = threading.Timer(timeout_seconds, process.kill)
+def _hand_on(
+    process: subprocess.Popen[bytes], lines: TextIO, on_status: Callable[[str], None], timeout_seconds: float
+) -> None:
+    timer = threading.Timer(timeout_seconds, _end, (process,))
     timer.start()
     try:
-        with os.fdopen(reading, "r", errors="replace") as status:
-            for line in status:
-                on_status(line.rstrip("\n"))
+        for line in lines:
+            on_status(line.rstrip("\n"))
         process.wait()
-        reader.join(5)
     finally:
         timer.cancel()
-    return _text(b"".join(collected))
 
 
 def _text(octets: bytes) -> str:

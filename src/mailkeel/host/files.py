@@ -94,8 +94,8 @@ def append(path: str, line: bytes) -> None:
 
 
 def _put_directory(path: str, entry: Entry) -> None:
+    _make_folder(os.path.dirname(path))
     with contextlib.suppress(FileExistsError):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         os.mkdir(path, 0o700)
     if os.path.islink(path) or not os.path.isdir(path):
         raise NotADirectoryError(errno.ENOTDIR, "something else is in the place of this folder", path)
@@ -103,8 +103,16 @@ def _put_directory(path: str, entry: Entry) -> None:
     os.chmod(path, entry.mode)
 
 
+def _make_folder(path: str) -> None:
+    """Make a folder on the way, with those above it: readable by all, whatever the umask is."""
+    if not os.path.isdir(path):
+        _make_folder(os.path.dirname(path))
+        os.mkdir(path)
+        os.chmod(path, 0o755)
+
+
 def _replace(path: str, entry: Entry) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _make_folder(os.path.dirname(path))
     new = temporary(path)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new)

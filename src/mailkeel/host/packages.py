@@ -29,7 +29,8 @@ def installed(names: Iterable[str]) -> frozenset[str]:
         return frozenset()
     shown = run(["dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Abbrev}\n", *wanted])
     rows = (line.split() for line in shown.stdout.splitlines())
-    return frozenset(row[0] for row in rows if len(row) > 1 and row[1] == "ii")
+    # The second letter is the state ("hi" is installed, and on hold); a third one would be an error.
+    return frozenset(row[0] for row in rows if len(row) > 1 and row[1][1:] == "i")
 
 
 def apt_plan(packages: Sequence[str]) -> AptPlan:
@@ -42,7 +43,7 @@ def apt_plan(packages: Sequence[str]) -> AptPlan:
         simulated = _simulate(packages)
     if simulated.status != 0:
         raise failed(simulated)
-    return AptPlan(_named("Inst", simulated.stdout), _named("Remv", simulated.stdout))
+    return AptPlan(_new(simulated.stdout), _named("Remv", simulated.stdout))
 
 
 def update() -> None:
@@ -96,9 +97,9 @@ def _install(names: Sequence[str], progress: Progress) -> Completed:
 
 def _report(line: str, progress: Progress) -> None:
     """A status line is `pmstatus:package:percent:text` (apt's README.progress-reporting)."""
-    parts = line.split(":", 3)
-    if len(parts) == 4 and parts[0] in ("dlstatus", "pmstatus"):
-        progress(f"{float(parts[2]):3.0f} % {parts[3]}")
+    found = re.fullmatch(r"(?:dl|pm)status:.*?:(\d+(?:\.\d+)?):(.*)", line)
+    if found:
+        progress(f"{float(found[1]):3.0f} % {found[2]}")
 
 
 def _simulate(packages: Sequence[str]) -> Completed:
@@ -107,6 +108,13 @@ def _simulate(packages: Sequence[str]) -> Completed:
 
 def _named(word: str, simulated: str) -> tuple[str, ...]:
     return tuple(line.split()[1] for line in simulated.splitlines() if line.startswith(f"{word} "))
+
+
+def _new(simulated: str) -> tuple[str, ...]:
+    """What is not there yet: an upgrade names the version that is, `Inst openssl [3.0.1] (3.0.2 ...)`, and
+    must not be purged when this is taken back."""
+    rows = (line.split() for line in simulated.splitlines() if line.startswith("Inst "))
+    return tuple(row[1] for row in rows if not row[2].startswith("["))
 
 
 def _known(names: Sequence[str]) -> set[str]:

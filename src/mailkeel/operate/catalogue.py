@@ -137,8 +137,13 @@ def recognise(line: str) -> KnownError | None:
     return next((error for error in ALL if error.pattern.search(telling)), None)
 
 
-#: What a stranger or a provider chooses, and no error is told by: addresses, ids, names of relays and hosts.
-_CHOSEN = re.compile(r"(?<=<)[^<>]{3,}+(?=>)|\brelay=[^ ,]++|\bhost [^ \[]++(?=\[)")
+#: What a stranger or a provider chooses, and no error is told by: addresses, ids, names of relays, and of
+#: hosts (in front of their address).
+_CHOSEN = re.compile(
+    r"(?<=<)[^<>]{3,}+(?=>)"
+    r"|\brelay=[^ ,]++"
+    r"|(?<![^\s(])[^\s\[]{1,255}+(?=\[[0-9a-f]{0,4}[.:][0-9a-f.:]{1,45}\])"
+)
 _STATUS = re.compile(r"\bstatus=(\w{1,20}) \(")
 
 

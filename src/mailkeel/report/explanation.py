@@ -30,7 +30,11 @@ def render(found: Explanation) -> str:
 
 def _lines(found: Explanation) -> Iterator[str]:
     yield paint(visible(f"{found.id}: {found.title}" if found.id else found.title), "bold")
-    for name, text in (("Cause", found.cause), ("Solution", found.solution), ("Prevention", found.prevention)):
+    for name, text in (
+        ("Cause", found.cause),
+        ("Solution", found.solution),
+        ("Prevention", found.prevention),
+    ):
         if text:
             yield f"{name:<11}{visible(text)}"
     for entry in found.entries:

@@ -25,7 +25,11 @@ def desired(facts: HostFacts) -> Desired:
     deny, conf = _DIALECTS[facts.debian]
     return Desired(
         packages=(
-            Package("dovecot-core", "checks passwords for submission (SASL)", leaves=("/etc/dovecot",)),
+            Package(
+                "dovecot-core",
+                "checks passwords for submission (SASL)",
+                leaves=("/etc/dovecot", "/var/lib/dovecot"),
+            ),
         ),
         files=(
             File(DENIED, b"root\n", "accounts whose password is never taken over the network"),

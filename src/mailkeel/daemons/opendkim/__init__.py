@@ -149,6 +149,11 @@ def _settings(spec: Spec, facts: HostFacts) -> tuple[tuple[str, str, str], ...]:
             "Survives the harmless changes that relays make (RFC 6376 3.4).",
         ),
         ("SignatureAlgorithm", "rsa-sha256", "The one that every receiver verifies (RFC 8301)."),
+        (
+            "On-SignatureError",
+            "tempfail",
+            "What cannot be signed waits; refused, a message of sendmail(1) and its bounce would both be lost.",
+        ),
         ("MinimumKeyBits", "1024", "Shorter keys prove nothing (RFC 8301 3.2)."),
         ("OversignHeaders", "From", "A second From added on the way breaks the signature."),
         ("AuthservID", spec.hostname, "The name our verdicts bear (RFC 8601 2.5); the same in OpenDMARC."),

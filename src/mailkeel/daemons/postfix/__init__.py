@@ -6,13 +6,12 @@ from functools import partial
 
 from mailkeel.daemons.postfix import local_mode, main_cf, master_cf, tables
 from mailkeel.daemons.postfix.inputs import Inputs, Milter, PolicyService
-from mailkeel.daemons.postfix.main_cf import Conflict
 from mailkeel.daemons.postfix.managed_block import logical_lines, wrap
 from mailkeel.facts import HostFacts
 from mailkeel.resources import Check, Desired, Directory, File, Package, Port, Probe, Service
 from mailkeel.spec.model import Spec
 
-__all__ = ["MAIN_CF", "MASTER_CF", "Conflict", "Inputs", "Milter", "PolicyService", "conflicts", "desired"]
+__all__ = ["MAIN_CF", "MASTER_CF", "Inputs", "Milter", "PolicyService", "desired"]
 
 MAIN_CF = "/etc/postfix/main.cf"
 MASTER_CF = "/etc/postfix/master.cf"
@@ -35,15 +34,6 @@ def desired(spec: Spec, facts: HostFacts, inputs: Inputs) -> Desired:
         services=(_service(facts, inputs),),
         checks=_checks(),
         ports=tuple(Port(number, "postfix", ("master", "smtpd")) for number in (25, 465, 587)),
-    )
-
-
-def conflicts(spec: Spec, facts: HostFacts, inputs: Inputs, main: str, master: str) -> tuple[Conflict, ...]:
-    """The settings of the person's, in main.cf and master.cf as they are, that would change."""
-    sections = local_mode.sections(spec, facts, inputs)
-    return (
-        *main_cf.conflicts(main, sections, local_mode.SUPERSEDED),
-        *master_cf.conflicts(master, local_mode.listeners(spec, inputs)),
     )
 
 
@@ -89,19 +79,39 @@ def _files(spec: Spec, facts: HostFacts, inputs: Inputs) -> tuple[File, ...]:
             partial(_merge_mailutils, spec.primary.name),
             "mail(1) writes as somebody of the mail domain",
         ),
-        File(MASTER_CF, partial(_merge_master, entries), "which listeners and services Postfix runs"),
-        File(MAIN_CF, partial(_merge_main, sections), "Postfix's configuration"),
+        File(
+            MASTER_CF,
+            partial(_merge_master, entries),
+            "which listeners and services Postfix runs",
+            remarks=partial(_master_remarks, entries),
+        ),
+        File(
+            MAIN_CF,
+            partial(_merge_main, sections),
+            "Postfix's configuration",
+            remarks=partial(_main_remarks, sections),
+        ),
     )
 
 
 def _merge_main(sections: tuple[main_cf.Section, ...], current: bytes | None) -> bytes:
-    text = (current or b"").decode(errors="surrogateescape")
-    return main_cf.merge(text, sections, local_mode.SUPERSEDED).encode(errors="surrogateescape")
+    return main_cf.merge(_text(current), sections, local_mode.SUPERSEDED).encode(errors="surrogateescape")
+
+
+def _main_remarks(sections: tuple[main_cf.Section, ...], current: bytes | None) -> tuple[str, ...]:
+    return tuple(map(str, main_cf.conflicts(_text(current), sections, local_mode.SUPERSEDED)))
 
 
 def _merge_master(entries: tuple[master_cf.Entry, ...], current: bytes | None) -> bytes:
-    text = (current or b"").decode(errors="surrogateescape")
-    return master_cf.merge(text, entries).encode(errors="surrogateescape")
+    return master_cf.merge(_text(current), entries).encode(errors="surrogateescape")
+
+
+def _master_remarks(entries: tuple[master_cf.Entry, ...], current: bytes | None) -> tuple[str, ...]:
+    return tuple(map(str, master_cf.conflicts(_text(current), entries)))
+
+
+def _text(current: bytes | None) -> str:
+    return (current or b"").decode(errors="surrogateescape")
 
 
 def _merge_mailutils(domain: str, current: bytes | None) -> bytes:

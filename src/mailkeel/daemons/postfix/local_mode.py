@@ -213,6 +213,9 @@ def _tls(facts: HostFacts, inputs: Inputs) -> tuple[Setting, ...]:
         Setting("tls_ssl_options", "NO_RENEGOTIATION, NO_COMPRESSION"),
         Setting("smtp_tls_security_level", level, why if facts.has_trusted_resolver else why_not),
         Setting("smtp_dns_support_level", support),
+        Setting(
+            "dnssec_probe", "", "A resolver that does not validate is no error: TLS is then as without DANE."
+        ),
         Setting("smtp_tls_protocols", ">=TLSv1.2"),
         Setting("smtp_tls_mandatory_protocols", ">=TLSv1.2"),
         Setting("smtp_tls_loglevel", "1"),

@@ -47,6 +47,10 @@ class Conflict:
     found: str
     wanted: str | None
 
+    def __str__(self) -> str:
+        wanted = "(taken out)" if self.wanted is None else " ".join(self.wanted.split()) or "(empty)"
+        return f"yours: {self.name} = {self.found}; mailkeel: {wanted}"
+
 
 def literal(value: str) -> str:
     """Quote a text from outside for main.cf: `$` would start an expansion (postconf(5)).

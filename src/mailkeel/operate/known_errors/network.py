@@ -151,7 +151,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "queue-corrupt",
         "A file in the queue is damaged",
-        r"saved? .{0,100}corrupt|corrupt(ed)? queue file|uses? wrong queue file"
+        r"saving corrupt file|corrupt(ed)? queue file|uses? wrong queue file"
         r"|unexpected (end|EOF) .{0,40}queue file",
         Level.ERROR,
         "E4",

@@ -113,7 +113,7 @@ ERRORS: tuple[KnownError, ...] = (
     KnownError(
         "postfix-already-running",
         "Postfix runs already",
-        r"mail system is already running|unable to set master lock|can't create listener lock",
+        r"mail system is already running|unable to set (exclusive|master) lock|can't create listener lock",
         Level.ERROR,
         "E1",
         "Postfix was started twice, or one that was started by hand is not known to the service manager",
