@@ -7,12 +7,14 @@ import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
+import click
 import pytest
 
-from mailkeel.cli.main import _COMMANDS
+from mailkeel.cli.main import _COMMANDS, _program
 from mailkeel.daemons.itself import LIBRARIES
 from mailkeel.operate.catalogue import ALL
 from mailkeel.prove import IDS
@@ -22,8 +24,35 @@ SOURCES = sorted((ROOT / "src/mailkeel").rglob("*.py"))
 
 
 def _strings(path: Path) -> list[str]:
-    tree = ast.parse(path.read_text())
-    return [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    """Every string of a module; of an f-string the whole, with X for what is filled in."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return plain + [_filled(n) for n in nodes if isinstance(n, ast.JoinedStr)]
+
+
+def _filled(node: ast.JoinedStr) -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+
+
+def _unknown_words(text: str) -> list[str]:
+    """The commands, sub-commands and long options that texts in backticks name and the program lacks."""
+    calls = re.findall(r"`(mailkeel|mail-spf-check) ([^`]*)", text)
+    return [word for name, words in calls for word in _unknown_of(_program(name), words.split())]
+
+
+def _unknown_of(command: click.Command, words: list[str]) -> Iterator[str]:
+    context = click.Context(command)
+    for word in words:
+        if word.startswith("--"):
+            options = {option for param in command.get_params(context) for option in param.opts}
+            if word.partition("=")[0] not in options:
+                yield f"{command.name} {word}"
+        elif isinstance(command, click.Group):
+            below = command.get_command(context, word)
+            if below is None:
+                yield f"{command.name} {word}"
+                return
+            command, context = below, click.Context(below)
 
 
 def _launcher() -> dict[str, str]:
@@ -42,16 +71,31 @@ def test_the_launcher_installs_the_libraries_that_the_package_wants() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_every_command_that_a_text_names_exists(path: Path) -> None:
     """A remedy that cannot be followed is worse than none."""
-    named = {match for text in _strings(path) for match in re.findall(r"`mailkeel ([a-z]+)", text)}
-    assert named <= set(_COMMANDS), f"{path.name} names commands that do not exist"
+    assert [word for text in _strings(path) for word in _unknown_words(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("run `mailkeel watch` now", ["cli watch"]),
+        ("`mailkeel dns publish`", ["dns publish"]),
+        ("`mailkeel dns check --wait`, `mailkeel dns records`", ["check --wait"]),
+        ("`mailkeel prove --only V2 --to ADDRESS`", ["prove --to"]),
+        ("`mail-spf-check DOMAIN --ip ADDRESS --from X`", ["mail-spf-check --from"]),
+        ("`mailkeel --help`, `mailkeel plan /x.toml --diff`, `mailkeel dns records --format=bind`", []),
+    ],
+)
+def test_what_does_not_exist_is_noticed(text: str, unknown: list[str]) -> None:
+    """Commands, sub-commands and long options alike."""
+    assert _unknown_words(text) == unknown
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/commands.md", "docs/json.md"])
 def test_every_command_that_a_page_names_exists(page: str) -> None:
     """Pages don't promise what is not there."""
-    named = set(re.findall(r"(?:`|\./|^    )mailkeel ([a-z]+)\b", (ROOT / page).read_text(), re.MULTILINE))
-    assert named
-    assert named <= set(_COMMANDS)
+    calls = re.findall(r"(?:`|\./|^    )mailkeel ([^`#\n]+)", (ROOT / page).read_text(), re.MULTILINE)
+    assert calls
+    assert [word for words in calls for word in _unknown_of(_program("mailkeel"), words.split())] == []
 
 
 def test_every_command_has_its_page_and_help() -> None:

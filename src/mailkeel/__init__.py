@@ -1,3 +1,3 @@
-"""mailkeel: plan, rehearse, apply, prove and watch a Debian mail server."""
+"""mailkeel: plan, apply and prove a Debian mail server."""
 
 __version__ = "0.1.0"

@@ -105,7 +105,7 @@ ORDINARY = (
     b"Alice@Example.ORG <alice@example.org>",
     b"=?utf-8?q?Alic=C3=A9?= <alice@example.org>",
     b"=?utf-8?b?YWxpY2VAYmFuay5leGFtcGxl?= <alice@example.org>",
-    "Zoë <zoë@bücher.example>".encode(),
+    "Zoë <zoë@xn--bcher-kva.example>".encode(),
     b"o'brien+tag@example.org",
     b"a.b-c_d=e/f!g#h$i%j&k*l?m^n`o{p|q}r~s@example.org",
     b"alice@xn--bcher-kva.example",
@@ -116,6 +116,7 @@ ORDINARY = (
 )
 
 ODD = (
+    "zoë@bücher.example".encode(),
     b"",
     b"   ",
     b"<>",

@@ -241,7 +241,9 @@ def test_standard_services_are_added_only_where_they_are_missing() -> None:
 
 def test_debians_own_files_hold_no_conflict_but_those_that_matter() -> None:
     """The plan's notes are read by a person: the stock files must not fill them."""
-    main = main_cf.conflicts(MAIN_CF.decode(), local_mode.sections(SPEC, FACTS, INPUTS), local_mode.SUPERSEDED)
+    main = main_cf.conflicts(
+        MAIN_CF.decode(), local_mode.sections(SPEC, FACTS, INPUTS), local_mode.SUPERSEDED
+    )
     found = {one.name for one in (*main, *master_cf.conflicts(MASTER_CF.decode(), ENTRIES))}
     assert "service 25/inet" not in found
     assert found <= {

@@ -10,7 +10,7 @@ import pytest
 from converged import CHECKOUT, DOMAIN, SPEC, converged_root, names_root
 from mail_world import World
 from smtp_sink import Sink, server_tls
-from strangers import ATTACKER, HONEST, serve_names
+from strangers import ATTACKER, HONEST, SPARE, serve_names
 
 from mailkeel.lab.hosts import LabHost
 from mailkeel.lab.machine import wait_until
@@ -22,9 +22,7 @@ def world(release: str, two_hosts: Callable, tmp_path_factory: pytest.TempPathFa
     """One pair of hosts for all tests of a module on a release."""
     hosts = two_hosts(converged_root(release), names_root())
     mx, outside = hosts.mx, hosts.outside
-    for address, prefix in ((HONEST[0], 24), (HONEST[1], 64), (ATTACKER[0], 24), (ATTACKER[1], 64)):
-        nodad = ["nodad"] if ":" in address else []
-        outside.run(["ip", "address", "add", f"{address}/{prefix}", "dev", INTERFACE, *nodad])
+    outside.sh("".join(_addition(address) for address in (*HONEST, *ATTACKER, *SPARE)))
     records = mx.run([f"{CHECKOUT}/mailkeel", "dns", "records", SPEC, "--format", "bind"]).stdout
     serve_names(outside, records, DOMAIN)
     sink = Sink([listening(outside)], server_tls(tmp_path_factory.mktemp("sink")))
@@ -32,6 +30,11 @@ def world(release: str, two_hosts: Callable, tmp_path_factory: pytest.TempPathFa
     wait_for_mail_server(made)
     yield made
     sink.close()
+
+
+def _addition(address: str) -> str:
+    suffix = "/64 nodad" if ":" in address else "/24"
+    return f"ip address add {address}{suffix} dev {INTERFACE}\n"
 
 
 def listening(host: LabHost) -> socket.socket:

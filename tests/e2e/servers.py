@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -58,7 +59,7 @@ class Snapshot:
     """All that a host is: `paths` maps each path to kind, mode, owner, and target or hash of the content.
 
     `accounts` are the lines of passwd and group, `packages` all that dpkg knows with its state, `daemons`
-    the names of the processes that are neither the kernel's nor this look's own, `failed_units` systemd's.
+    the names of the processes that run by themselves, `failed_units` systemd's.
     """
 
     paths: Mapping[str, str]
@@ -67,11 +68,15 @@ class Snapshot:
     daemons: frozenset[str]
     failed_units: tuple[str, ...]
 
-    def changed_paths(self, later: Snapshot) -> dict[str, tuple[str, str]]:
-        """Each path that is not as it was, with what was and what is there; "" for nothing."""
+    def differences(self, later: Snapshot, *explained: str) -> list[str]:
+        """Each path that is not as it was, less those that match a regular expression."""
         names = sorted(self.paths.keys() | later.paths.keys())
-        pairs = ((name, self.paths.get(name, ""), later.paths.get(name, "")) for name in names)
-        return {name: (old, new) for name, old, new in pairs if old != new}
+        pairs = ((name, self.paths.get(name, "absent"), later.paths.get(name, "absent")) for name in names)
+        return [
+            f"{name}: {old} -> {new}"
+            for name, old, new in pairs
+            if old != new and not any(re.fullmatch(pattern, name) for pattern in explained)
+        ]
 
 
 def snapshot(host: LabHost) -> Snapshot:
@@ -82,15 +87,10 @@ def snapshot(host: LabHost) -> Snapshot:
         seen["paths"],
         frozenset(seen["accounts"]),
         frozenset(seen["packages"]),
-        frozenset(seen["daemons"]) - _PASSING,
+        frozenset(seen["daemons"]),
         failed,
     )
 
-
-#: Processes that come and go by themselves.
-_PASSING = frozenset(
-    {"(sd-pam)", "dpkg-query", "nsenter", "python3", "sh", "systemd-journal", "systemd-tmpfile"}
-)
 
 _LOOK = r"""
 import grp, hashlib, json, os, pwd, stat, subprocess
@@ -121,12 +121,14 @@ def walk(path):
         for name in sorted(os.listdir(path)):
             yield from walk(f"{path}/{name}")
 def daemons():
+    # Whose parent is process 1; this look itself was started from outside.
     for folder in os.listdir("/proc"):
         try:
-            if folder.isdigit() and os.readlink(f"/proc/{folder}/exe"):
-                yield open(f"/proc/{folder}/comm").read().strip()
+            name, _, rest = open(f"/proc/{folder}/stat").read().partition("(")[2].rpartition(")")
         except OSError:
-            pass
+            continue
+        if rest.split()[1] == "1":
+            yield name
 shown = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n"],
                        capture_output=True, text=True, check=True).stdout
 print(json.dumps({

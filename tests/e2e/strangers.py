@@ -16,6 +16,8 @@ from mailkeel.lab.machine import wait_until
 #: Where honest people's mail comes from, and where everybody else's does: two addresses of one host.
 HONEST = ("10.99.0.20", "fd99::20")
 ATTACKER = ("10.99.0.66", "fd99::66")
+#: More of the latter, one for each test that would annoy the server: it remembers failures by address.
+SPARE = tuple(f"10.99.0.{number}" for number in range(100, 200))
 SELECTOR = "key1"
 
 _FROM_HONEST = f"v=spf1 ip4:{HONEST[0]} ip6:{HONEST[1]} -all"

@@ -121,6 +121,14 @@ class TestSubmission:
             assert transact(smtp, ALICE, FRIEND, sent.raw).is_accepted
         assert world.is_signed(world.sink.wait_for(sent.token).raw)
 
+    def test_completes_an_author_without_a_domain(self, world: World) -> None:
+        sent = letter("Alice <alice>", FRIEND)
+        with contextlib.closing(world.submit()) as smtp:
+            assert transact(smtp, ALICE, FRIEND, sent.raw).is_accepted
+        raw = world.sink.wait_for(sent.token).raw
+        assert headers(raw, "From") == [f"Alice <{ALICE}>"]
+        assert world.is_signed(raw)
+
     def test_extended_sender_is_ones_own(self, world: World) -> None:
         sent = letter("alice+shop@mwa.com", FRIEND)
         with contextlib.closing(world.submit()) as smtp:
@@ -255,6 +263,17 @@ class TestHonestMail:
         sent = letter(f"me@{STRICT.name}")
         raw = sign(sent.raw, STRICT)
         assert world.send(f"list@{ATTACK.name}", ALICE, raw, ATTACKER[0]).is_accepted
+        assert verdicts(world.arrival("alice", sent.token), "dmarc") == ["pass"]
+
+    @pytest.mark.parametrize(
+        "local_part",
+        ["pat.o'brien", "bounce+alice=mwa.com", "SRS0=xy=ab=faraway.net=me", "prvs=1/2", "#1_{x}~y"],
+    )
+    def test_from_an_unusual_address_passes(self, world: World, local_part: str) -> None:
+        """Legal, and met every day."""
+        sent = letter(f"me@{STRICT.name}")
+        sender = f"{local_part}@{STRICT.name}"
+        assert world.send(sender, ALICE, sign(sent.raw, STRICT)).is_accepted
         assert verdicts(world.arrival("alice", sent.token), "dmarc") == ["pass"]
 
     def test_from_a_domain_without_any_record_is_delivered(self, world: World) -> None:

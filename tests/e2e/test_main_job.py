@@ -137,7 +137,7 @@ class TestApplied:
         assert "Nothing was to do" in completed.stdout
         assert daemon_pids(server.host) == pids
         assert transactions(server.host) == history
-        assert was.changed_paths(snapshot(server.host)) == {}
+        assert was.differences(snapshot(server.host)) == []
 
     def test_the_status_is_well(self, server: Server) -> None:
         completed = mailkeel(server.host, "status", "--json")
@@ -394,9 +394,9 @@ class TestUndo:
         completed = mailkeel(host, "undo", "--yes")
         assert completed.status == 0, said(completed)
         after = snapshot(host)
-        changed = server.before.changed_paths(after)
-        unexplained = [f"{path}: {pair}" for path, pair in changed.items() if not _is_explained(server, path)]
-        assert not unexplained, "\n".join(unexplained)
+        of_libraries = host.run(["dpkg", "-L", *sorted(server.libraries)]).stdout.splitlines()
+        explained = (*EXPLAINED, *map(re.escape, of_libraries))
+        assert server.before.differences(after, *explained) == []
         assert {line.split()[0] for line in after.packages ^ server.before.packages} <= server.libraries
         assert server.before.accounts <= after.accounts
         left = {line.partition(":")[0] for line in after.accounts - server.before.accounts}
@@ -437,16 +437,6 @@ LEFT_ACCOUNTS = {
     "bookworm": {"opendkim", "opendmarc", "policyd-spf", "ssl-cert"},
     "trixie": {"opendkim", "opendmarc", "policyd-spf", "postdrop", "postfix", "ssl-cert"},
 }
-
-
-def _is_explained(server: Server, path: str) -> bool:
-    return any(re.fullmatch(pattern, path) for pattern in EXPLAINED) or path in _of_libraries(server)
-
-
-@functools.cache
-def _of_libraries(server: Server) -> frozenset[str]:
-    """The files of the libraries that the launcher installs to be able to run at all."""
-    return frozenset(server.host.run(["dpkg", "-L", *sorted(server.libraries)]).stdout.splitlines())
 
 
 def mailkeel_spf_check(host: LabHost) -> Completed:

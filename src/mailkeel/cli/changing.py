@@ -10,8 +10,9 @@ from contextlib import suppress
 import click
 
 from mailkeel.cli import common
+from mailkeel.daemons.itself import PROGRAM
 from mailkeel.errors import HostError, MailkeelError, Problem, Refused, RolledBack
-from mailkeel.host.interface import Host
+from mailkeel.host.interface import Entry, Host
 from mailkeel.report import screen
 from mailkeel.spec.model import Spec
 
@@ -51,8 +52,10 @@ def apply(spec_path: str, yes: bool, as_json: bool, fingerprint: str | None) -> 
     Exit status: 0 applied or nothing to do, 1 refused or rolled back.
     """
     common.need_root()
+    host = common.the_host()
+    recover_first(host)  # also where the specification is refused; and it may bring back another one
     spec = common.load_spec(spec_path)
-    carry_out(common.the_host(), spec, common.read_source(spec_path), yes, as_json, fingerprint)
+    carry_out(host, spec, common.read_source(spec_path), yes, as_json, fingerprint)
 
 
 def carry_out(
@@ -64,7 +67,6 @@ def carry_out(
     from mailkeel.report import plan as report
 
     began = time.monotonic()
-    _recover(host)
     made = common.plan_for(host, spec, source)
     if fingerprint and fingerprint != made.fingerprint:
         what = f"it is {made.fingerprint} now, not {fingerprint}: the host or the specification has changed"
@@ -82,13 +84,23 @@ def carry_out(
     _prove_and_report(host, spec, as_json, transaction, began)
 
 
-def _recover(host: Host) -> None:
+def recover_first(host: Host) -> None:
+    """Take back what was cut off. Raises HostError where mailkeel itself went with it."""
     from mailkeel.engine.transaction import interrupted, recover
 
     if interrupted(host):
+        program = _own_program(host)
         with host.lock(), screen.progress() as progress:
             for transaction in recover(host, progress):
                 click.echo(f"Transaction {transaction} had been cut off: taken back.", err=True)
+        if _own_program(host) != program:
+            what = "it had been installed or replaced by what was taken back"
+            raise HostError(Problem("mailkeel", what, "run it again, from the checkout where it is gone"))
+
+
+def _own_program(host: Host) -> Entry | None:
+    """The installed file that this code comes from; None in a checkout."""
+    return host.entry(PROGRAM) if __file__.startswith(PROGRAM) else None
 
 
 def _apply(host: Host, spec: Spec, source: bytes, made: object) -> str:
@@ -177,7 +189,7 @@ def undo(transaction_id: str, yes: bool) -> None:
 
     common.need_root()
     host = common.the_host()
-    _recover(host)
+    recover_first(host)
     applied = [
         record for record in read_all(host) if record.outcome is Outcome.COMMITTED and not record.is_undo
     ]

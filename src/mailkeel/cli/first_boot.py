@@ -44,11 +44,12 @@ def is_disabled(host: Host) -> bool:
 
 
 def _configure(host: Host) -> None:
-    from mailkeel.cli.changing import carry_out
+    from mailkeel.cli.changing import carry_out, recover_first
     from mailkeel.spec.dump import dump
     from mailkeel.spec.environment import from_environment
     from mailkeel.spec.reader import load
 
+    recover_first(host)
     given = os.environ.get("MAILKEEL_SPEC", common.DEFAULT_SPEC)
     path = given if os.path.exists(given) or "MAILKEEL_SPEC" in os.environ else None
     spec = load(path, os.environ)

@@ -149,14 +149,14 @@ def _unknown(record: DnsRecord, answer: Answer, what: str) -> Finding:
 def _publish(record: DnsRecord) -> str:
     if record.pending:
         return "run `mailkeel apply`, which makes the key and then shows the record"
-    return "publish it with `mailkeel dns publish`, or enter it where the domain's DNS is kept"
+    return "enter it where the domain's DNS is kept; `mailkeel dns records` shows it ready to paste"
 
 
 def _change(record: DnsRecord, answer: Answer) -> str:
     if record.pending:
         return "run `mailkeel apply`, then replace the record by the one that it shows"
     return (
-        "change it with `mailkeel dns publish`, or where the domain's DNS is kept; "
+        "replace it, where the domain's DNS is kept, by what `mailkeel dns records` shows; "
         f"resolvers may hold what they have for {answer.ttl_seconds} s"
     )
 

@@ -108,7 +108,7 @@ def _make_folder(path: str) -> None:
     if not os.path.isdir(path):
         _make_folder(os.path.dirname(path))
         os.mkdir(path)
-        os.chmod(path, 0o755)
+        os.chmod(path, 0o755)  # noqa: S103 - like every folder on the way to a configuration
 
 
 def _replace(path: str, entry: Entry) -> None:

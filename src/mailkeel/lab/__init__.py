@@ -1,1 +1,1 @@
-"""A small private internet of throwaway Debian hosts: what `mailkeel rehearse` and the tests run on."""
+"""A small private internet of throwaway Debian hosts: what the tests and the benchmarks run on."""

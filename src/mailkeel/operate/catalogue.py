@@ -108,7 +108,7 @@ def _of_row(row: str, errors: tuple[KnownError, ...], asked: str) -> Explanation
         title,
         cause,
         "`mailkeel explain ID` with one of the ids below, or with the line of the log in quotes",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
         errors,
     )
 

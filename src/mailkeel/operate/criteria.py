@@ -18,11 +18,11 @@ class Criterion:
 
 
 _LEAVE = "change the specification and run `mailkeel apply`, rather than the daemons' files"
-_WATCH = "let `mailkeel watch` run by its timer: it sees when a record goes"
-_TIMER = "let `mailkeel prove` run by a timer"
+_TIMER = "run `mailkeel prove` now and then, by cron or a timer"
+_WATCH = f"{_TIMER}: it sees when a record goes"
 _PUBLISH = (
-    "publish what `mailkeel dns records` shows, then follow it with `mailkeel dns check --wait` until "
-    "every server has it"
+    "publish what `mailkeel dns records` shows, then repeat `mailkeel dns check` until every record is "
+    "seen as wanted"
 )
 
 CRITERIA: tuple[Criterion, ...] = (
@@ -54,7 +54,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "a key is missing or damaged, or its owner or mode was changed: OpenDKIM then signs nothing",
         "`mailkeel apply` sets owner and modes right and makes a missing key anew, whose record must be "
         "published",
-        "leave /etc/opendkim to mailkeel; keep the encrypted backup of the keys",
+        "leave /etc/opendkim to mailkeel; keep a backup of its keys where only you can read it",
     ),
     Criterion(
         "I3",
@@ -67,7 +67,7 @@ CRITERIA: tuple[Criterion, ...] = (
         "M2",
         "A message is delivered to an account of this host within 5 s (P2)",
         "Postfix refused the test message, or a milter, DNS or the mailbox held it up",
-        "`mailkeel queue list`, and the message's lines in /var/log/mail.log; have the last one explained",
+        "`postqueue -p`, and the message's lines in /var/log/mail.log; have the last one explained",
         _TIMER,
     ),
     Criterion(
@@ -112,8 +112,8 @@ CRITERIA: tuple[Criterion, ...] = (
         "P4",
         "The queue is processed within a minute",
         "deliveries take too long, or Postfix does not run",
-        "`mailkeel queue list` shows each message and why it waits",
-        "let `mailkeel watch` run by its timer",
+        "`postqueue -p` shows each message and why it waits",
+        _TIMER,
     ),
     Criterion(
         "V7",
@@ -162,9 +162,8 @@ CRITERIA: tuple[Criterion, ...] = (
         "A test message reaches another domain",
         "nothing was sent yet (what arrives elsewhere cannot be seen from here), or it was refused or "
         "held up",
-        "`mailkeel prove --to ADDRESS` with a mailbox of yours elsewhere; `mailkeel queue list` if it is "
-        "late",
-        "let the monthly test run by its timer",
+        "write from your domain to a mailbox of yours elsewhere; `postqueue -p` says why if it is late",
+        "write there now and then, and after each change",
     ),
     Criterion(
         "V6",

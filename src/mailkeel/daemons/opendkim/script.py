@@ -76,7 +76,8 @@ local function author(value)
   for word in display:gmatch("[^%s,]+") do
     if word:find("@", 1, true) and word:lower() ~= address then return nil end
   end
-  local user, domain = address:match("^([%w\\128-\\255!#$%%&'*+/=?^_`{|}~.-]+)@([%w\\128-\\255._-]+)$")
+  -- The domain in ASCII: OpenDMARC does not know IDNA, and would find no policy under another form.
+  local user, domain = address:match("^([%w\\128-\\255!#$%%&'*+/=?^_`{|}~.-]+)@([%w._-]+)$")
   return user, domain
 end
 

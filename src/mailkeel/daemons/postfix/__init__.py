@@ -62,6 +62,7 @@ def _files(spec: Spec, facts: HostFacts, inputs: Inputs) -> tuple[File, ...]:
             tables.render_envelope_senders().encode(),
             "which envelope senders are sane",
         ),
+        File(tables.COMMANDS, tables.render_commands().encode(), "which commands are read as they are"),
         File(
             tables.PRIVATE_RECIPIENTS,
             tables.render_private_recipients(inputs.private_accounts).encode(),

@@ -12,6 +12,7 @@ FOLDER = "/etc/postfix/mailkeel"
 ALIASES = f"{FOLDER}/aliases"
 SENDER_LOGINS = f"{FOLDER}/sender_logins"
 ENVELOPE_SENDERS = f"{FOLDER}/envelope_senders"
+COMMANDS = f"{FOLDER}/commands"
 PRIVATE_RECIPIENTS = f"{FOLDER}/private_recipients"
 HEADER_CHECKS = f"{FOLDER}/header_checks"
 SUBMISSION_HEADER_CHECKS = f"{FOLDER}/submission_header_checks"
@@ -19,10 +20,20 @@ PATHS = (
     ALIASES,
     SENDER_LOGINS,
     ENVELOPE_SENDERS,
+    COMMANDS,
     PRIVATE_RECIPIENTS,
     HEADER_CHECKS,
     SUBMISSION_HEADER_CHECKS,
 )
+
+# A character of an ordinary local part, and a domain with its @ (RFC 5321 4.1.2).
+_LOCAL = r"""[^][@"'(),:;<>\ [:cntrl:][:space:]]"""
+_DOMAIN = r"@[-a-z0-9._]+"
+# What a display name is made of, and an address that Postfix may still have to complete (RFC 5322 3.4).
+_QUOTED = r'"([^"\\]|\\.)*"'
+_COMMENT = r"\(([^()\\]|\\.)*\)"
+_WORD = r"""[^][()<>@:;"]"""
+_AUTHOR = rf"({_LOCAL}|')+({_DOMAIN})?"
 
 
 def aliases(spec: Spec) -> dict[str, tuple[str, ...]]:
@@ -85,13 +96,32 @@ def render_envelope_senders() -> str:
     """
     rows = (
         "# An ordinary address: one @, no quotes, comments, routes or brackets.",
-        "/^[^][@\"'(),:;<>\\ [:cntrl:][:space:]]+@[-a-z0-9._]+$/  DUNNO",
+        rf"/^{_LOCAL}+{_DOMAIN}$/  DUNNO",
+        "# An apostrophe after a single letter, as in o'brien: to OpenDMARC what is before it is the domain,",
+        "# and no domain ends in one letter.",
+        rf"/^({_LOCAL}*\.)?[a-z]'{_LOCAL}+{_DOMAIN}$/  DUNNO",
         "# The null sender of a bounce, as Postfix looks it up (smtpd_null_access_lookup_key).",
         "/^<>$/  DUNNO",
         "# Anything else is refused.",
         "/./  553 5.1.7 Sender address is not an ordinary one (RFC 5321 4.1.2): local-part@domain expected",
     )
     return _text("Envelope senders, before any other program sees them.", rows)
+
+
+def render_commands() -> str:
+    """Refuse source routes and quoting in MAIL FROM (smtpd_command_filter).
+
+    Postfix reduces `<@good.example,@x:any@evil.example>` to `any@evil.example` (RFC 5321 4.1.1.3) before
+    it looks the sender up, but hands the milters what the client said: OpenDMARC grants dmarc=pass to
+    good.example. So this looks at what the client said.
+    """
+    rows = (
+        "# An ordinary address or none, then the parameters: taken as it is.",
+        rf"/^(MAIL[[:space:]]+FROM:[[:space:]]*<({_LOCAL}|')*({_DOMAIN})?>([[:space:]].*)?)$/  ${{1}}",
+        "# Anything else is answered with 501 5.1.7.",
+        "/^MAIL[[:space:]]+FROM:/  MAIL FROM:not-ordinary",
+    )
+    return _text("What clients say, before Postfix itself reads it.", rows)
 
 
 def render_private_recipients(accounts: Iterable[str]) -> str:
@@ -114,9 +144,19 @@ def render_header_checks(spec: Spec) -> str:
 
 
 def render_submission_header_checks() -> str:
-    """Hide the author's address and program from the world; submission only, as changing a relayed
-    message would break its signature."""
+    """Hide the author's address and program from the world, and refuse an author that cannot be read.
+
+    OpenDKIM neither signs a message whose From it cannot parse nor runs its script, which sees that the
+    author's address is the login's. Submission only: changing a relayed message would break its signature.
+    """
     rows = (
+        "# From has an address in angle brackets after a name, all of whose quotes and comments are closed,",
+        "# or an address alone.",
+        "if /^From[[:space:]]*:/",
+        rf"/^From[[:space:]]*:({_QUOTED}|{_COMMENT}|{_WORD})*<{_AUTHOR}>({_COMMENT}|[[:space:]])*$/  DUNNO",
+        rf"/^From[[:space:]]*:({_COMMENT}|[[:space:]])*{_AUTHOR}({_COMMENT}|[[:space:]])*$/  DUNNO",
+        "/./  REJECT 5.7.1 The From header must hold one address that your login owns",
+        "endif",
         r"/^Received: from [^;]*(by [^[:space:]]+ \(Postfix\).*)$/  REPLACE Received: from submission $1",
         "/^(User-Agent|X-Mailer|X-Originating-IP|X-Enigmail|Mime-Version: .*Apple)[[:space:]]*:/  IGNORE",
     )

@@ -16,7 +16,7 @@ ERRORS: tuple[KnownError, ...] = (
         "Dovecot, which checks the passwords, is not running, or its socket "
         "/var/spool/postfix/private/auth is gone; nobody can log in to send",
         "`systemctl restart dovecot`; if it does not start, `doveconf -n` says why",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
     ),
     KnownError(
         "login-failed",
@@ -28,7 +28,7 @@ ERRORS: tuple[KnownError, ...] = (
         "a user's program has an old password, or strangers guess passwords, which is daily life on the "
         "Internet",
         "see sasl_username and the address in the line: for a user of yours set the password anew "
-        "(`mailkeel user passwd`), for many tries from one address block it (fail2ban)",
+        "(`passwd NAME`), for many tries from one address block it (fail2ban)",
         "long passwords; limits.auth_attempts_per_minute in the specification",
     ),
     KnownError(
@@ -50,7 +50,7 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "the envelope or From address does not belong to the login",
         "let the program write with the login's own address, or make an alias that leads to the login "
-        "(`mailkeel alias add`)",
+        "under [aliases] in /etc/mailkeel/mail.toml, then `mailkeel apply`",
         "none: the check keeps a stolen password from speaking for others",
     ),
     KnownError(
@@ -105,8 +105,8 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "the recipient is neither an account nor an alias of this host: misspelt, removed, or guessed by "
         "a spammer",
-        "if it should exist: `mailkeel alias add` or `mailkeel user add`, and look with `mailkeel alias "
-        "list`",
+        "if it should exist: `adduser NAME`, or an entry under [aliases] in /etc/mailkeel/mail.toml, then "
+        "`mailkeel apply`",
         "none: refusing at once is right, so that no bounce goes to a forged sender",
     ),
     KnownError(

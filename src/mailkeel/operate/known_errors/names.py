@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailkeel.operate.known_errors.entry import KnownError, Level
 
-_CHECK = "let `mailkeel watch` run by its timer: it notices a record that goes"
+_CHECK = "run `mailkeel prove` now and then, by cron or a timer: it notices a record that goes"
 
 ERRORS: tuple[KnownError, ...] = (
     KnownError(
@@ -16,9 +16,9 @@ ERRORS: tuple[KnownError, ...] = (
         "E3",
         "the TXT record at SELECTOR._domainkey.DOMAIN does not exist, or is not visible yet; for mail "
         "from outside it is the sender's record that is missing",
-        "for a domain of yours: `mailkeel dns records` shows the record to publish, `mailkeel dns check "
-        "--wait` follows it until every server has it",
-        "publish a record before its key signs, and leave an old one for a week after",
+        "for a domain of yours: `mailkeel dns records` shows the record to publish; repeat "
+        "`mailkeel dns check` until it is seen",
+        "publish a new key's record as soon as `mailkeel apply` shows it, and leave the old one for a week",
     ),
     KnownError(
         "dkim-record-mismatch",
@@ -30,7 +30,8 @@ ERRORS: tuple[KnownError, ...] = (
         "the record is damaged, was not replaced when the key was, a resolver still remembers the old "
         "one, or the message was changed on its way",
         "`mailkeel dns check` compares record and key; publish the one that `mailkeel dns records` shows",
-        "change keys by `mailkeel dkim rotate` only: it keeps both records for as long as mail is under way",
+        "change a key by another `selector` under [dkim] in the specification, then `mailkeel apply` and "
+        "publish the new record; leave the old one in DNS for a week",
     ),
     KnownError(
         "dns-null-mx",
@@ -52,7 +53,7 @@ ERRORS: tuple[KnownError, ...] = (
         "the resolver in /etc/resolv.conf does not answer, or the domain's own name servers do not; "
         "Postfix tries again by itself until the queue lifetime ends",
         "`dig MX DOMAIN`: if every name fails, mend the resolver, then `systemctl restart postfix` (its "
-        "chroot holds a copy of resolv.conf) and `mailkeel queue flush`; if one fails, its owner must act",
+        "chroot holds a copy of resolv.conf) and `postqueue -f`; if one fails, its owner must act",
         "run a resolver on this host",
     ),
     KnownError(

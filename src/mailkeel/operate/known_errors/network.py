@@ -25,7 +25,7 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "the server is down, or a firewall between drops the connection",
         "`nc -vz HOST PORT` from this host; for the relay see its status page and this host's firewall",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
     ),
     KnownError(
         "connect-refused",
@@ -36,7 +36,7 @@ ERRORS: tuple[KnownError, ...] = (
         "nobody listens on that port: the server is down or restarting, the MX record is wrong, or a "
         "firewall rejects the connection; Postfix tries again by itself",
         "look at the domain's MX with `dig MX DOMAIN`; for the relay correct host and port",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
     ),
     KnownError(
         "network-unreachable",
@@ -85,7 +85,7 @@ ERRORS: tuple[KnownError, ...] = (
         "the certificate that was shown is past its last day (or the clock of this host is wrong)",
         "if it is ours: renew it (`certbot renew`) and `systemctl reload postfix`; if theirs: tell the "
         "receiver. `timedatectl` shows the clock",
-        "let an ACME client renew by its timer; `mailkeel watch` warns a month before",
+        "let an ACME client renew by its timer; `mailkeel prove` (I3) tells a month before",
     ),
     KnownError(
         "certificate-untrusted",
@@ -134,7 +134,7 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "the mailbox file or its folder belongs to another account, or is not writable; mail waits in the "
         "queue",
-        "/var/mail must be root:mail 2775 and each mailbox USER:mail 600; then `mailkeel queue flush`",
+        "/var/mail must be root:mail 2775 and each mailbox USER:mail 600; then `postqueue -f`",
         "do not change owners below /var/mail",
     ),
     KnownError(
@@ -146,7 +146,7 @@ ERRORS: tuple[KnownError, ...] = (
         "it could not be delivered within limits.queue_lifetime_seconds; the earlier lines of the same "
         "queue id say why",
         "look for its queue id in /var/log/mail.log and have the last reason explained",
-        "let `mailkeel watch` run by its timer: it names what is stuck",
+        "look at `postqueue -p` now and then: it shows what waits and why",
     ),
     KnownError(
         "queue-corrupt",

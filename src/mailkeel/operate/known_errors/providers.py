@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mailkeel.operate.known_errors.entry import KnownError, Level
 
-_AUTHENTICATE = "let `mailkeel watch` run by its timer: it sees when a record goes or no longer matches"
+_AUTHENTICATE = (
+    "run `mailkeel prove` now and then, by cron or a timer: it sees when a record goes or no longer matches"
+)
 _REPUTATION = "send only what was asked for, keep bounces and complaints rare, and grow the volume slowly"
 
 ERRORS: tuple[KnownError, ...] = (
@@ -37,7 +39,7 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "Google gets more mail from this address, network or domain than its reputation allows; Postfix "
         "tries again by itself",
-        "see whether an account is abused (`mailkeel queue list`, sasl_username in mail.log); otherwise wait",
+        "see whether an account is abused (`postqueue -p`, sasl_username in mail.log); otherwise wait",
         _REPUTATION,
     ),
     KnownError(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from mailkeel.operate.known_errors.entry import KnownError, Level
 
 _REPUTATION = "send only what was asked for, and keep this host's accounts from being abused"
-_RECORDS = "let `mailkeel watch` run by its timer: it sees when a record goes or no longer matches"
+_RECORDS = (
+    "run `mailkeel prove` now and then, by cron or a timer: it sees when a record goes or no longer matches"
+)
 _BOUNCE = "none here: the bounce tells the sender"
 
 ERRORS: tuple[KnownError, ...] = (
@@ -30,9 +32,9 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "name or password of the relay is wrong or was changed, the account is locked, or it may not use "
         "SMTP; mail waits in the queue",
-        "correct the credentials file of the relay, then `mailkeel apply` and `mailkeel queue flush`; "
+        "correct the credentials file of the relay, then `mailkeel apply` and `postqueue -f`; "
         "`mailkeel prove --only V8` shows whether they are accepted",
-        "use a password made for this host alone, and let `mailkeel watch` run by its timer",
+        "use a password made for this host alone, and run `mailkeel prove` now and then, by cron or a timer",
     ),
     KnownError(
         "relay-auth-missing",
@@ -157,7 +159,7 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E4",
         "the domain's MX or address is this host, but the domain is not in the specification",
-        "add it (`mailkeel domain add NAME`) or correct its MX record",
+        "add it as a [[domain]] to the specification, then `mailkeel apply`; or correct its MX record",
         "add a domain here before its MX points here",
     ),
     KnownError(
@@ -182,7 +184,8 @@ ERRORS: tuple[KnownError, ...] = (
         "E4",
         "the recipient's domain is not one of the server's own and the sender has not logged in. In a "
         "reject of this host it is a stranger's attempt, or a program of yours without a login",
-        "let the program log in on 587 or 465; if the domain is yours, `mailkeel domain add NAME`",
+        "let the program log in on 587 or 465; if the domain is yours, add it as a [[domain]] to "
+        "the specification, then `mailkeel apply`",
         "none: refusing strangers is right (S2)",
     ),
     KnownError(
@@ -194,7 +197,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.WARNING,
         "E4",
         "the part before the @ is misspelt or was removed; strangers try many names",
-        "correct the address; for a name of this host: `mailkeel alias add` or `mailkeel user add`",
+        "correct the address; for a name of this host: `adduser NAME`, or an entry under [aliases] in "
+        "/etc/mailkeel/mail.toml, then `mailkeel apply`",
         "remove addresses that bounce from your lists: they cost reputation",
     ),
     KnownError(

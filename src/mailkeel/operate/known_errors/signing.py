@@ -39,9 +39,9 @@ ERRORS: tuple[KnownError, ...] = (
         Level.ERROR,
         "E2",
         "the file that the key table names was removed or renamed, or the key was never made",
-        "`mailkeel dkim restore` brings it back from the backup; without one `mailkeel apply` makes a new "
+        "put the file back from your backup, then `mailkeel apply`; without one `mailkeel apply` makes a new "
         "key, whose record must be published then",
-        "keep the encrypted backup of the keys (`mailkeel dkim list` shows each key)",
+        "keep a backup of /etc/opendkim/keys where only you can read it",
     ),
     KnownError(
         "dkim-key-forbidden",
@@ -62,8 +62,8 @@ ERRORS: tuple[KnownError, ...] = (
         "E2",
         "the file is not a PEM private key, is empty or cut short; or it is an Ed25519 key where "
         "SignatureAlgorithm says rsa-sha256",
-        "check it with `openssl pkey -in FILE -noout`; bring it back with `mailkeel dkim restore`, or "
-        "remove it and let `mailkeel apply` make a new one",
+        "check it with `openssl pkey -in FILE -noout`; put it back from your backup, or remove it "
+        "and let `mailkeel apply` make a new one, whose record must be published then",
         "do not edit key files; copy them with cp -a",
     ),
     KnownError(
@@ -74,7 +74,8 @@ ERRORS: tuple[KnownError, ...] = (
         "E2",
         "keys below 1024 bits prove nothing (RFC 8301 3.2) and OpenDKIM does not use them. Mail is then "
         "refused for good (550), not kept waiting",
-        "set dkim.bits = 2048 in the specification and rotate: `mailkeel dkim rotate`",
+        "set bits = 2048 and another `selector` under [dkim] in the specification, then `mailkeel apply` and "
+        "publish the new record; leave the old one in DNS for a week",
         "keep to 2048 bits",
     ),
     KnownError(
@@ -96,8 +97,8 @@ ERRORS: tuple[KnownError, ...] = (
         Level.WARNING,
         "E2",
         "the domain of the From header is not one of the domains that this host signs for",
-        "add the domain to the specification (`mailkeel domain add`), or let the program write as one of "
-        "yours",
+        "add the domain as a [[domain]] to the specification, then `mailkeel apply`; or let the "
+        "program write as one of yours",
         "write as a domain that is in the specification: without a signature DMARC fails at the receiver",
     ),
     KnownError(
@@ -212,6 +213,6 @@ ERRORS: tuple[KnownError, ...] = (
         "a milter is down, or could not load its key: nothing may leave unsigned or come in unjudged",
         "the line just before, of postfix (connect to Milter service) or opendkim, says why: have that "
         "explained",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
     ),
 )

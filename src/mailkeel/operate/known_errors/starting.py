@@ -130,7 +130,7 @@ ERRORS: tuple[KnownError, ...] = (
         "maildrop queue meanwhile",
         "`systemctl start postfix`; if it does not stay, the lines before this one in /var/log/mail.log "
         "say why",
-        "let `mailkeel watch` run by its timer",
+        "run `mailkeel prove` now and then, by cron or a timer",
     ),
     KnownError(
         "postfix-backup-values",
