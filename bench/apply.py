@@ -75,10 +75,11 @@ def _apply(release: str, *, is_bare: bool) -> Applied:
 
 
 def slowest(criteria: list[dict[str, Any]]) -> tuple[str, float]:
-    """The criterion that took longest, and its seconds: each says when (`at`) it was looked at."""
-    pairs = itertools.pairwise(criteria)
-    name, seconds = max(((two["id"], two["at"] - one["at"]) for one, two in pairs), key=lambda pair: pair[1])
-    return name, seconds
+    """The criterion that took longest, and its seconds: each says when (`at`) it had been looked at."""
+    at = [one["evidence"]["at"] for one in criteria]
+    lasted = [later - earlier for earlier, later in itertools.pairwise(at)]
+    seconds = max(lasted)
+    return criteria[lasted.index(seconds) + 1]["id"], seconds
 
 
 def _slowest(applied: list[Applied]) -> str:

@@ -75,7 +75,9 @@ def test_the_sinks_last_whole_count_is_read() -> None:
 
 
 def test_the_slowest_criterion_is_told_by_the_times_between() -> None:
-    criteria = [{"id": "V1", "at": 10.0}, {"id": "S1", "at": 12.5}, {"id": "S2", "at": 12.6}]
+    criteria = [
+        {"id": name, "evidence": {"at": at}} for name, at in (("V1", 10.0), ("S1", 12.5), ("S2", 12.6))
+    ]
     assert slowest(criteria) == ("S1", 2.5)
 
 

@@ -75,11 +75,12 @@ class Directory:
 
 @attrs.frozen
 class Symlink:
-    """A symbolic link."""
+    """A symbolic link; with `only_if_absent`, whatever else is at the path stays."""
 
     path: str
     target: str
     why: str
+    only_if_absent: bool = False
 
 
 class KeyKind(enum.Enum):

@@ -20,6 +20,7 @@ def desired(spec: Spec, facts: HostFacts) -> Desired:
     Raises Refused for a mode or a release that this version cannot set up.
     """
     _refuse_unknown(spec, facts)
+    pair = certificate.pair(spec, facts)
     parts = (
         itself.desired(),
         rsyslog.desired(),
@@ -27,7 +28,7 @@ def desired(spec: Spec, facts: HostFacts) -> Desired:
         opendkim.desired(spec, facts, owners(spec)),
         opendmarc.desired(spec, facts),
         policyd_spf.desired(),
-        dovecot.desired(facts),
+        dovecot.desired(facts, pair.key, pair.certificate),
         postfix.desired(spec, facts, postfix_inputs(spec, facts)),
     )
     return sum(parts, Desired())

@@ -134,6 +134,8 @@ def _path_changes(desired: Desired, observed: Observed, wanted: dict[str, Entry]
             notes = file.remarks(_content(change.before))
             yield attrs.evolve(change, shows_content=not file.secret, notes=notes)
     for link in desired.symlinks:
+        if link.only_if_absent and observed.entries[link.path] is not None:
+            continue
         yield from _path_change(link, Entry(Kind.LINK, b"", link.target, "root", "root", 0o777), observed)
 
 

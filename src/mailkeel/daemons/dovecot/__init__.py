@@ -7,21 +7,22 @@ person set up keeps all its settings: these are drop-ins.
 from __future__ import annotations
 
 from mailkeel.facts import HostFacts
-from mailkeel.resources import Check, Desired, File, Package, Probe, Service
+from mailkeel.resources import Check, Desired, Directory, File, Package, Probe, Service, Symlink
 
 #: Read before Debian's own passdb, so that it refuses first.
 DENY = "/etc/dovecot/conf.d/05-mailkeel-deny.conf"
 CONF = "/etc/dovecot/conf.d/99-mailkeel.conf"
 DENIED = "/etc/dovecot/mailkeel.denied"
 
+_PRIVATE = "/etc/dovecot/private"
 _SOCKET = "/var/spool/postfix/private/auth"
 
 #: The socket as Postfix, in its chroot, names it.
 SASL_SOCKET = "private/auth"
 
 
-def desired(facts: HostFacts) -> Desired:
-    """What checking passwords needs."""
+def desired(facts: HostFacts, key: str, certificate: str) -> Desired:
+    """What checking passwords needs. `key` and `certificate` are paths."""
     deny, conf = _DIALECTS[facts.debian]
     return Desired(
         packages=(
@@ -35,6 +36,13 @@ def desired(facts: HostFacts) -> Desired:
             File(DENIED, b"root\n", "accounts whose password is never taken over the network"),
             File(DENY, deny.encode(), "refuses those accounts before any password is looked at"),
             File(CONF, conf.encode(), "the socket on which Postfix asks about passwords"),
+        ),
+        directories=(Directory(_PRIVATE, "Dovecot's certificate, for root only", mode=0o700),),
+        # Debian's 10-ssl.conf names these files, and Dovecot does not start without them; its package links
+        # them to ssl-cert's only where that has made some, which images often have not.
+        symlinks=(
+            Symlink(f"{_PRIVATE}/dovecot.pem", certificate, "Dovecot will not start without", True),
+            Symlink(f"{_PRIVATE}/dovecot.key", key, "Dovecot will not start without", True),
         ),
         services=(
             Service(

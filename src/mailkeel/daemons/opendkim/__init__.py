@@ -152,7 +152,7 @@ def _settings(spec: Spec, facts: HostFacts) -> tuple[tuple[str, str, str], ...]:
         (
             "On-SignatureError",
             "tempfail",
-            "What cannot be signed waits; refused, a message of sendmail(1) and its bounce would both be lost.",
+            "What cannot be signed waits; refused, mail by sendmail(1) and its bounce would both be lost.",
         ),
         ("MinimumKeyBits", "1024", "Shorter keys prove nothing (RFC 8301 3.2)."),
         ("OversignHeaders", "From", "A second From added on the way breaks the signature."),
