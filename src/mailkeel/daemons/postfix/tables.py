@@ -28,7 +28,7 @@ PATHS = (
 
 # A character of an ordinary local part, and a domain with its @ (RFC 5321 4.1.2).
 _LOCAL = r"""[^][@"'(),:;<>\ [:cntrl:][:space:]]"""
-_DOMAIN = r"@[-a-z0-9._]+"
+_DOMAIN = r"@[-a-z0-9._]*[-a-z0-9]"
 # What a display name is made of, and an address that Postfix may still have to complete (RFC 5322 3.4).
 _QUOTED = r'"([^"\\]|\\.)*"'
 _COMMENT = r"\(([^()\\]|\\.)*\)"
