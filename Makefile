@@ -21,7 +21,7 @@ types: $(VENV)/ready
 	$(VENV)/bin/mypy
 
 layers: $(VENV)/ready
-	$(VENV)/bin/lint-imports
+	PYTHONPATH=src $(VENV)/bin/lint-imports
 
 # The tests that boot no host: seconds.
 unit: $(VENV)/ready

@@ -7,29 +7,17 @@ MAILKEEL_SKIP_HOSTS=1 to leave such tests out on purpose.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import attrs
 import pytest
 
+from checkout import CHECKOUT, REPOSITORY, TwoHosts, repository_files
 from mailkeel.errors import MailkeelError
 from mailkeel.lab.hosts import LabHost
 from mailkeel.lab.lab import Lab
 from mailkeel.lab.roots import RELEASES, Root, bare_root
 
 SKIP_VARIABLE = "MAILKEEL_SKIP_HOSTS"
-REPOSITORY = Path(__file__).parent.parent
-CHECKOUT = "/root/mailkeel"
-
-
-@attrs.frozen
-class TwoHosts:
-    """The mail server under test, and a host that could be anyone's, on one private network."""
-
-    mx: LabHost
-    outside: LabHost
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,15 +78,3 @@ def checkout_on() -> Callable[[LabHost], str]:
         return CHECKOUT
 
     return copy
-
-
-def repository_files() -> list[str]:
-    """The files of the repository that are tracked, or new and not ignored."""
-    listing = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    # A tracked file that was just deleted is still listed.
-    return [name for name in listing.split("\0") if name and os.path.lexists(REPOSITORY / name)]

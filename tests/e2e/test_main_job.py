@@ -31,7 +31,7 @@ from servers import (
     verdicts,
 )
 
-from conftest import REPOSITORY
+from checkout import REPOSITORY
 from mailkeel.daemons.itself import LIBRARIES
 from mailkeel.lab.commands import Completed
 from mailkeel.lab.hosts import LabHost

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import CHECKOUT, TwoHosts, repository_files
+from checkout import CHECKOUT, TwoHosts, repository_files
 from mailkeel.errors import HostError
 from mailkeel.lab.commands import CommandFailed, CommandTimedOut
 from mailkeel.lab.hosts import LabHost

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY
+from checkout import REPOSITORY
 from mailkeel.errors import HostError
 from mailkeel.lab.commands import CommandFailed
 from mailkeel.lab.hosts import LabHost
