@@ -7,6 +7,7 @@ MAILKEEL_SKIP_HOSTS=1 to leave such tests out on purpose.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -25,6 +26,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "lab" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.host)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Tests that share a host go to one worker: those of a file, and in it those of one environment.
+
+    xdist's own groups (`--dist loadgroup` of 3.8) have no effect with pytest 9.2.
+    """
+    if config.getoption("dist") not in ("load", "loadfile"):
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByHost(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            environment = re.search(r"\[((bookworm|trixie)(-systemd|-plain)?)\b", nodeid)
+            return nodeid.partition("::")[0] + (f"[{environment[1]}]" if environment else "")
+
+    return ByHost(config, log)
 
 
 @pytest.fixture(scope="session", params=RELEASES)

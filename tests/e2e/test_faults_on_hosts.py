@@ -35,11 +35,6 @@ MORE = '\n[[domain]]\nname = "example.net"\n'
 ALIASES = '[aliases]\nsales = ["alice"]\n'
 NEW_KEY = "/etc/opendkim/keys/example.net"
 
-RELEASE_GROUPS = [
-    pytest.param(release, id=release, marks=pytest.mark.xdist_group(f"faults-{release}"))
-    for release in RELEASES
-]
-
 
 @attrs.frozen(eq=False)
 class Installed:
@@ -53,7 +48,7 @@ class Installed:
         return (f"{self.checkout}/mailkeel", "apply", *(words or (f"{self.checkout}/{SPEC}",)), "--yes")
 
 
-@pytest.fixture(scope="module", params=RELEASE_GROUPS)
+@pytest.fixture(scope="module", params=RELEASES)
 def installed(
     request: pytest.FixtureRequest, lab: Lab, checkout_on: Callable[[LabHost], str]
 ) -> Iterator[Installed]:
@@ -280,7 +275,6 @@ class TestOnABareHost:
             assert from_checkout(host, checkout, "./mailkeel", "--version").status == 0
             yield Installed(host, checkout)
 
-    @pytest.mark.xdist_group("faults-bare")
     def test_a_port_in_use_is_refused_before_anything_is_installed(self, bare: Installed) -> None:
         host = bare.host
         listen = "import socket, time; s = socket.create_server(('', 25)); time.sleep(600)"
@@ -294,7 +288,6 @@ class TestOnABareHost:
         _is_unchanged(was, host)
         host.sh("kill $(cat /run/holder)")
 
-    @pytest.mark.xdist_group("faults-bare")
     def test_killed_during_the_installation_the_next_run_says_so_and_finishes(self, bare: Installed) -> None:
         """apt and dpkg may still be at work when the next run begins."""
         host = bare.host

@@ -48,7 +48,7 @@ CERTIFICATE = "/etc/ssl/mailkeel/mail.example.com.pem"
 UNSEEN_WITHOUT_DNS = frozenset({"A4", "V2", "V3", "V4", "V5", "V6"})
 
 ENVIRONMENTS = [
-    pytest.param((release, systemd), id=name, marks=pytest.mark.xdist_group(f"main-{name}"))
+    pytest.param((release, systemd), id=name)
     for release in ("bookworm", "trixie")
     for systemd in (True, False)
     for name in [f"{release}-{'systemd' if systemd else 'plain'}"]

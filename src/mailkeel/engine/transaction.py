@@ -133,7 +133,7 @@ def _take_back(record: Journal, step: Event, progress: Progress) -> None:
 
 
 def _do(record: Journal, step: Event, progress: Progress) -> None:
-    if step["do"] in ("install", "key", "control"):  # the others take no time
+    if step["do"] in ("install", "control"):  # the others take no time
         progress(steps.describe(step))
     record.write("begin", step=step)
     steps.carry_out(record, step, progress)
@@ -146,6 +146,9 @@ def _forward(record: Journal, plan: Plan, progress: Progress) -> None:
     for change in _of(plan, "account"):
         _do(record, steps.account(change.id), progress)
     configuration = [change for change in plan.changes if change.kind in ("file", "key")]
+    keys = sum(change.kind == "key" and change.after is None for change in configuration)
+    if keys:
+        progress(f"making {keys} private keys")
     for change in configuration:
         if not _is_content(change):
             _do(record, _path_step(record, change), progress)

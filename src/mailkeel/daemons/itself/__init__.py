@@ -6,8 +6,10 @@ from __future__ import annotations
 import functools
 import io
 import zipfile
+import zipimport
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from mailkeel.resources import Account, Desired, Directory, File, Package
 
@@ -57,7 +59,10 @@ def desired() -> Desired:
 @functools.cache
 def archive() -> bytes:
     """The package as a zip file that Python runs; the same bytes for the same sources. Read once, so that
-    `apply` writes what its plan showed."""
+    `apply` writes what its plan showed. Run from such a file, it is that file."""
+    loader = __spec__.loader if __spec__ else None
+    if isinstance(loader, zipimport.zipimporter):
+        return Path(loader.archive).read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as pack:
         pack.writestr(zipfile.ZipInfo("__main__.py", _FIRST_DAY), _ENTRY)
