@@ -71,6 +71,7 @@ def test_metrics_tell_what_runs(is_active: bool) -> None:
         ("example.com",),
         {"postfix": ServiceState(is_active, True, 1)},
         3,
+        {"sent": 5, "deferred": 0},
         {"default._domainkey.example.com": True},
         {**as_json(_proof(Verdict.PASS)), "at": 5.0},
         (),
@@ -80,5 +81,6 @@ def test_metrics_tell_what_runs(is_active: bool) -> None:
     text = status_report.metrics(status)
     assert f'mailkeel_daemon_up{{daemon="postfix"}} {float(is_active)}' in text
     assert "mailkeel_queue_messages 3.0" in text
+    assert 'mailkeel_deliveries_last_day{outcome="sent"} 5.0' in text
     assert status.is_well is is_active
     assert json.loads(json.dumps(status_report.as_json(status)))["well"] is is_active

@@ -95,6 +95,10 @@ class FakeHost:
     def entry(self, path: str) -> Entry | None:
         return self.state.entries.get(path)
 
+    def tail(self, path: str, octets: int) -> bytes | None:
+        entry = self.state.entries.get(path)
+        return entry.content[-octets:] if entry else None
+
     def names(self, folder: str) -> tuple[str, ...]:
         prefix = folder.rstrip("/") + "/"
         rest = (path[len(prefix) :] for path in self.state.entries if path.startswith(prefix))

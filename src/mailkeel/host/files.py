@@ -36,6 +36,20 @@ def read(path: str) -> Entry | None:
         raise _error(path, error) from error
 
 
+def tail(path: str, octets: int) -> bytes | None:
+    """The last whole lines of a file, at most so many octets; None where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            start = max(0, os.fstat(file.fileno()).st_size - octets)
+            file.seek(start)
+            content = file.read(octets)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _error(path, error) from error
+    return content.partition(b"\n")[2] if start else content
+
+
 def put(path: str, entry: Entry) -> None:
     """Make the path be this entry. A file appears complete or not at all (write, fsync, rename, fsync
     of the folder). Raises HostError with the reason of the system."""

@@ -86,6 +86,9 @@ class Host(Protocol):
     def entry(self, path: str) -> Entry | None:
         """What is at a path, or None. Follows no final symbolic link."""
 
+    def tail(self, path: str, octets: int) -> bytes | None:
+        """The last whole lines of a file, at most so many octets: logs grow large. None without a file."""
+
     def names(self, folder: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where there is no folder."""
 

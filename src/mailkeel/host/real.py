@@ -27,6 +27,9 @@ class RealHost:
     def entry(self, path: str) -> Entry | None:
         return files.read(path)
 
+    def tail(self, path: str, octets: int) -> bytes | None:
+        return files.tail(path, octets)
+
     def names(self, folder: str) -> tuple[str, ...]:
         try:
             return tuple(sorted(os.listdir(folder)))

@@ -12,8 +12,13 @@ from mailkeel.engine.journal import read_all
 from mailkeel.engine.observe import read_facts
 from mailkeel.engine.transaction import interrupted
 from mailkeel.host.interface import Host, ServiceState
+from mailkeel.operate import queue
+from mailkeel.operate.delivery_log import summarise
 from mailkeel.prove.context import dkim_keys
 from mailkeel.spec.model import Spec
+
+_LOG_OCTETS = 4 * 1024 * 1024
+_A_DAY = 24 * 3600.0
 
 #: Where the last proof is kept, for `status`, `metrics` and other programs.
 PROOF_FILE = "/var/lib/mailkeel/proof.json"
@@ -21,7 +26,8 @@ PROOF_FILE = "/var/lib/mailkeel/proof.json"
 
 @attrs.frozen
 class Status:
-    """`queued` is the number of messages in the queue, None where Postfix cannot tell. `proof` is the last
+    """`queued` is the number of messages in the queue, None where Postfix cannot tell. `deliveries` counts
+    what the mail log says of the last day: sent, deferred, bounced, rejected, auth_failures. `proof` is the last
     proof as JSON with the time it was made, or None. `keys` maps `SELECTOR._domainkey.DOMAIN` to whether
     the key is there."""
 
@@ -30,6 +36,7 @@ class Status:
     domains: tuple[str, ...]
     services: dict[str, ServiceState]
     queued: int | None
+    deliveries: dict[str, int]
     keys: dict[str, bool]
     proof: dict[str, Any] | None
     interrupted: tuple[str, ...]
@@ -55,6 +62,7 @@ def read_status(host: Host, spec: Spec) -> Status:
         tuple(domain.name for domain in spec.domains),
         host.service_states(services),
         _queued(host),
+        _deliveries(host),
         {f"{key[1]}._domainkey.{key[0]}": key in halves for key in (*halves, *problems)},
         last_proof(host),
         interrupted(host),
@@ -77,4 +85,12 @@ def _queued(host: Host) -> int | None:
     if host.entry("/usr/sbin/postqueue") is None:
         return None
     done = host.run(["postqueue", "-j"])
-    return None if done.status else sum(line.startswith("{") for line in done.stdout.splitlines())
+    return None if done.status else len(queue.read(done.stdout).messages)
+
+
+def _deliveries(host: Host) -> dict[str, int]:
+    log = host.tail("/var/log/mail.log", _LOG_OCTETS) or b""
+    seen = summarise(log.decode(errors="replace"), host.now() - _A_DAY, host.now(), shown=0)
+    return {
+        name: getattr(seen, name) for name in ("sent", "deferred", "bounced", "rejected", "auth_failures")
+    }

@@ -30,6 +30,8 @@ def _lines(status: Status) -> Iterator[str]:
         word = paint("runs", "pass") if state.is_active else paint("does not run", "fail")
         yield f"Daemon    {name}: {word}{'' if state.is_enabled else ', not enabled at boot'}"
     yield f"Queue     {'cannot be read' if status.queued is None else f'{status.queued} messages'}"
+    deliveries = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in status.deliveries.items())
+    yield f"Last day  {deliveries}"
     lost = [name for name, is_there in status.keys.items() if not is_there]
     yield f"Keys      {len(status.keys) - len(lost)} of {len(status.keys)} there" + (
         f"; missing: {lost[0]}" if lost else ""
@@ -72,6 +74,9 @@ def metrics(status: Status) -> str:
         up.labels(name).set(state.is_active)
     if status.queued is not None:
         Gauge("mailkeel_queue_messages", "Messages in Postfix's queue", registry=registry).set(status.queued)
+    day = Gauge("mailkeel_deliveries_last_day", "What the mail log says", ["outcome"], registry=registry)
+    for outcome, count in status.deliveries.items():
+        day.labels(outcome).set(count)
     Gauge("mailkeel_dkim_keys_missing", "DKIM keys that are not there", registry=registry).set(
         sum(not is_there for is_there in status.keys.values())
     )
