@@ -24,6 +24,11 @@ def no_remarks(_current: bytes | None) -> tuple[str, ...]:
     return ()
 
 
+def no_complaint(_printed: str) -> str:
+    """The exit status says it all."""
+    return ""
+
+
 @attrs.frozen
 class Package:
     """A Debian package, with the debconf answers it needs before it is installed, and the files and
@@ -151,12 +156,14 @@ class Service:
 class Check:
     """A daemon's own checker. `{root}` in an argument stands for the folder that holds the staged
     configuration: a copy of the live `folder`, with the new files over it. Anything on standard error
-    is a complaint where `stderr_is_error`, as postconf exits 0 for an unknown parameter."""
+    is a complaint where `stderr_is_error`, as postconf exits 0 for an unknown parameter. `judge` says
+    what is wrong with what the checker printed, where its exit status does not."""
 
     name: str
     argv: tuple[str, ...]
     folder: str
     stderr_is_error: bool = False
+    judge: Callable[[str], str] = no_complaint
 
 
 @attrs.frozen

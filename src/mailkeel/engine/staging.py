@@ -84,9 +84,11 @@ def _walk(host: Host, folder: str) -> Iterator[str]:
 def _complaints(host: Host, check: Check) -> list[Problem]:
     argv = [argument.replace("{root}", ROOT) for argument in check.argv]
     done = host.run(argv, timeout_seconds=30)
-    if done.status == 0 and not (check.stderr_is_error and done.stderr.strip()):
+    complaint = check.judge(done.stdout)
+    if done.status == 0 and not complaint and not (check.stderr_is_error and done.stderr.strip()):
         return []
-    said = (done.stderr.strip() or done.stdout.strip() or _on_a_terminal(host, argv)).replace(ROOT, "")
+    said = complaint or done.stderr.strip() or done.stdout.strip() or _on_a_terminal(host, argv)
+    said = said.replace(ROOT, "")
     words = "; ".join(line.strip() for line in said.splitlines()[:6])
     remedy = (
         "mend the setting it names: in the specification, or where you set it by hand; nothing was changed"

@@ -26,10 +26,13 @@ PROOF_FILE = "/var/lib/mailkeel/proof.json"
 
 @attrs.frozen
 class Status:
-    """`queued` is the number of messages in the queue, None where Postfix cannot tell. `deliveries` counts
-    what the mail log says of the last day: sent, deferred, bounced, rejected, auth_failures. `proof` is the last
-    proof as JSON with the time it was made, or None. `keys` maps `SELECTOR._domainkey.DOMAIN` to whether
-    the key is there."""
+    """What `status` shows.
+
+    `queued` is the number of messages in the queue, None where Postfix cannot tell. `deliveries` counts what
+    the mail log says of the last day: sent, deferred, bounced, rejected, auth_failures. `keys` maps
+    `SELECTOR._domainkey.DOMAIN` to whether the key is there. `proof` is the last proof as JSON with the time
+    it was made, or None.
+    """
 
     mode: str
     hostname: str

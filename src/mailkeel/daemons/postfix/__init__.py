@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from mailkeel.daemons.postfix import local_mode, main_cf, master_cf, tables
+from mailkeel.daemons.postfix.checkers import unknown_table_types
 from mailkeel.daemons.postfix.inputs import Inputs, Milter, PolicyService
 from mailkeel.daemons.postfix.managed_block import logical_lines, wrap
 from mailkeel.facts import HostFacts
@@ -152,6 +153,12 @@ def _checks() -> tuple[Check, ...]:
         ),
         Check(
             "postconf reads master.cf", ("postconf", "-c", folder, "-M"), "/etc/postfix", stderr_is_error=True
+        ),
+        Check(
+            "the types of Postfix's tables",
+            ("sh", "-c", f"postconf -m && echo && postconf -c {folder} -n"),
+            "/etc/postfix",
+            judge=unknown_table_types,
         ),
         Check("postfix check", ("postfix", "-c", folder, "check"), "/etc/postfix"),
     )
