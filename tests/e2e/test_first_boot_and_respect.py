@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 import pytest
-from servers import LOG, Snapshot, as_json, from_checkout, mailkeel, said, snapshot, transactions
+from servers import LOG, PRIVATE_KEY, Snapshot, as_json, from_checkout, mailkeel, said, snapshot, transactions
 
 from hosts import installed_root
 from mailkeel.lab.commands import Completed
@@ -22,6 +22,7 @@ from mailkeel.lab.roots import RELEASES
 MAIN_CF, MASTER_CF = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
 SPEC = "/etc/mailkeel/mail.toml"
 MODULES = "/etc/firstboot/modules"
+TRACE = "/run/trace"
 
 OWN_SETTINGS = """
 # Our provider wants it so.
@@ -54,8 +55,13 @@ class Theirs:
     before: Snapshot
 
     def first_boot(self) -> Completed:
-        """Run the module as a first-boot sequence does: nobody is there, all it has is the environment."""
-        return from_checkout(self.host, self.checkout, "setsid", "./9-mail_config", env=ENVIRONMENT)
+        """Run the module as a first-boot sequence does: nobody is there, all it has is the environment.
+
+        Each command that it runs is noted in TRACE with all its arguments.
+        """
+        trace = ["strace", "-f", "-qq", "-e", "trace=execve", "-s", "65536", "-o", TRACE]
+        words = ["setsid", "--wait", *trace, "./9-mail_config"]
+        return from_checkout(self.host, self.checkout, *words, env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -94,6 +100,14 @@ class TestFirstBoot:
         assert "ERROR" not in log
         assert 'name = "example.com"' in host.read(SPEC)
         assert mailkeel(host, "plan").status == 0
+
+    def test_no_private_key_was_ever_an_argument(self, theirs: Theirs) -> None:
+        trace = theirs.host.read(TRACE)
+        assert '"req", "-x509"' in trace, "the certificate was made by openssl"
+        for path in (PRIVATE_KEY, "/etc/ssl/mailkeel/mail.example.com.key"):
+            lines = theirs.host.read(path).splitlines()[1:-1]
+            assert len(lines) > 20
+            assert not any(line in trace for line in lines)
 
     def test_the_installed_module_finds_nothing_left_to_do(self, theirs: Theirs) -> None:
         history = transactions(theirs.host)
@@ -190,8 +204,13 @@ PASSING = (
     r"/tmp/systemd-private-.*",
     r"/var/lib/dovecot/instances",
 )
-#: Keys stay: they may be published, and people have accepted the certificate.
-KEPT = (r"/etc/opendkim(/keys(/example\.com(/.*)?)?)?", r"/etc/ssl/mailkeel(/.*)?")
+#: Keys stay: they may be published, and people have accepted the certificate. So do the sockets of services
+#: that are gone, on which nobody listens: Postfix and Dovecot never remove one.
+KEPT = (
+    r"/etc/opendkim(/keys(/example\.com(/.*)?)?)?",
+    r"/etc/ssl/mailkeel(/.*)?",
+    r"/var/spool/postfix/(private/auth|private/policyd-spf|public/submission-cleanup)",
+)
 
 
 def _make_certificate(host: LabHost, key: str, certificate: str) -> str:

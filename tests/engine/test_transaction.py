@@ -158,7 +158,7 @@ def test_a_service_that_was_stopped_starts_again() -> None:
 
 
 def test_packages_come_in_one_call_and_start_nothing_by_themselves() -> None:
-    """policy-rc.d holds them back; each service then starts once, configured, all in one call."""
+    """policy-rc.d holds them back; each service then starts once, configured, the filters before Postfix."""
     host = NOTHING.host()
     apply(host, ONE)
     installs = [action for action in host.actions if action.startswith("install ")]
@@ -168,8 +168,8 @@ def test_packages_come_in_one_call_and_start_nothing_by_themselves() -> None:
         for one in ("put /usr/sbin/policy-rc.d", installs[0], "remove /usr/sbin/policy-rc.d")
     ]
     assert order == sorted(order)
-    names = "rsyslog opendkim opendmarc dovecot postfix"
-    assert service_actions(host) == [f"start {names}", f"enable {names}"]
+    names = ("rsyslog", "opendkim", "opendmarc", "dovecot", "postfix")
+    assert service_actions(host) == [*(f"start {name}" for name in names), f"enable {' '.join(names)}"]
 
 
 # --- refused: nothing is changed

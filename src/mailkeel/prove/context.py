@@ -25,8 +25,9 @@ class Context:
     """The host, what it should be, and the records that should be in DNS.
 
     `public_halves` maps (domain, selector) to the `p=` of the key that is on this host; a key that is
-    missing or damaged has none, and `key_problems` says why. `last` is the newest transaction, `message`
-    the test message that was sent.
+    missing or damaged has none, and `key_problems` says why. `last` is the newest transaction,
+    `start_seconds` how long Postfix took when a transaction last started it, and `message` the test message
+    that was sent.
     """
 
     host: Host
@@ -38,6 +39,7 @@ class Context:
     key_problems: Mapping[tuple[str, str], str]
     records: tuple[DnsRecord, ...]
     last: Journal | None
+    start_seconds: float | None
     message: Delivered = attrs.field(factory=lambda: Delivered("", "no message was sent"))
 
     @property
@@ -60,7 +62,14 @@ def gather(host: Host, spec: Spec, facts: HostFacts, resolver: Resolver) -> Cont
         problems,
         wanted(spec, spec.addresses or facts.addresses, halves),
         applied[-1] if applied else None,
+        _start_seconds(applied),
     )
+
+
+def _start_seconds(applied: list[Journal]) -> float | None:
+    events = (event for record in reversed(applied) for event in record.events)
+    starts = (e["seconds"] for e in events if e["event"] == "started" and e["service"] == "postfix")
+    return next(starts, None)
 
 
 def dkim_keys(host: Host, spec: Spec) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:

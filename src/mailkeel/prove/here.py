@@ -114,24 +114,17 @@ def signing_is_quick(context: Context) -> Evidence:
 
 
 def starts_quickly(context: Context) -> Evidence:
-    """P1: from the order to start to the greeting, as the last start by mailkeel took."""
-    started = [
-        event for event in (context.last.events if context.last else []) if event["event"] == "healthy"
-    ]
-    seconds = [event["seconds"] for event in started if "postfix" in event["services"]]
-    verdict = _UNKNOWN if not seconds else _GOOD if seconds[-1] < 5 else _BAD
+    """P1: from the order to start to the greeting, as mailkeel last started it."""
+    seconds = context.start_seconds
+    seen = seconds is not None
     return Evidence(
         "P1",
         "Postfix starts in less than 5 s",
-        verdict,
+        _UNKNOWN if seconds is None else _GOOD if seconds < 5 else _BAD,
         "less than 5 s from the order to the greeting",
-        f"{seconds[-1]:.1f} s, with the other daemons"
-        if seconds
-        else "the last transaction did not start it",
-        {"seconds": seconds[-1] if seconds else None},
-        "the host is busy, or a daemon waits for DNS or the disk"
-        if seconds
-        else "there was no start to measure",
+        f"{seconds:.1f} s" if seen else "mailkeel has not started it",
+        {"seconds": seconds},
+        "the host is busy, or Postfix waits for DNS or the disk" if seen else "there is no start to measure",
         "time `systemctl restart postfix`",
         "",
     )
